@@ -1,0 +1,27 @@
+// The causes that a run can end for. Exactly one each, the first true one.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace jobinit {
+
+enum class Cause {
+  success,      // exited by itself with a code that counts as success
+  failed,       // exited by itself with any other code
+  signaled,     // killed by a signal that jobinit did not send
+  timeout,      // ran longer than --timeout
+  oom_killed,   // the kernel's OOM killer took it
+  stopped,      // the platform (or whoever signalled jobinit) asked
+  rejected,     // a bad setting: nothing was started
+  not_started,  // exec failed
+  internal,     // jobinit itself failed
+};
+
+std::string_view cause_name(Cause cause);
+std::optional<Cause> cause_from_name(std::string_view name);
+// In the order of the enum.
+std::span<const std::string_view> cause_names();
+
+}  // namespace jobinit

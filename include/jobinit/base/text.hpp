@@ -1,0 +1,52 @@
+// Texts that people write in settings and read in messages: durations, sizes, booleans, lists, nearest names. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jobinit/base/result.hpp"
+
+namespace jobinit {
+
+using Duration = std::chrono::nanoseconds;
+
+// "90s", "1h30m", "1.5s", "250ms", "2d", ISO 8601 "PT15M" and "P1DT12H", or a bare number of seconds as timeout(1) takes
+// it. At most 100 years, so that adding one to a clock cannot overflow. Errors name the text and the accepted forms.
+Result<Duration> parse_duration(std::string_view text);
+
+// "512M", "1.5Gi", "64k", "1GB", a bare number of bytes. K, M, G, T and Ki, Mi, Gi, Ti are powers of 1024 as docker and
+// the JVM read them; KB, MB, GB, TB are powers of 1000.
+Result<std::uint64_t> parse_size(std::string_view text);
+
+// true/false, yes/no, on/off, 1/0, in any case.
+Result<bool> parse_boolean(std::string_view text);
+
+// A whole decimal integer within [low, high].
+Result<std::int64_t> parse_integer(std::string_view text, std::int64_t low, std::int64_t high);
+
+// Splits at any of `separators`; empty pieces are left out.
+std::vector<std::string> split(std::string_view text, std::string_view separators);
+
+std::string_view trim(std::string_view text);
+
+// For people: "0.4s", "12.0s", "12m04s", "3h02m", "2d03h".
+std::string human_duration(Duration duration);
+
+// For people, powers of 1024: "512 B", "41 MiB", "1.5 GiB".
+std::string human_size(std::uint64_t bytes);
+
+// The candidate that is nearest to a mistyped name (edit distance with transpositions, at most a third of its length);
+// empty when none is near enough to be a help.
+std::string_view nearest(std::string_view mistyped, std::span<const std::string_view> candidates);
+
+// The bytes as valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD (Unicode 15, 3.9).
+std::string valid_utf8(std::string_view bytes);
+
+// Without what a URL may carry of credentials: "https://user:***@host/path?***".
+std::string mask_url(std::string_view url);
+
+}  // namespace jobinit

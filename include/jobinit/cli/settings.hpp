@@ -1,0 +1,53 @@
+// Everything that can be set, with its type. The table beside this file says how each is named, read and explained.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "jobinit/base/text.hpp"
+
+namespace jobinit::cli {
+
+// A signal number, 1 to SIGRTMAX.
+struct Signal {
+  int number = SIGTERM;
+};
+
+// "TERM", "SIGTERM", "15", "RTMIN+3".
+Result<Signal> parse_signal(std::string_view text);
+// "SIGTERM", "SIGRTMIN+3".
+std::string signal_name(int number);
+
+struct Settings {
+  // The job.
+  std::vector<std::string> command;
+  std::string job_file;
+  std::string name;
+  // How it is ended.
+  Duration timeout{};  // 0: none
+  Signal stop_signal;
+  Duration stop_grace{};
+  Duration report_reserve{};
+  Duration leftover_grace{};
+  Duration drain_timeout{};
+  // Exit codes.
+  std::set<int> success_codes;
+  std::map<std::string, int> exit_code;  // by cause
+  std::map<int, int> remap_exit;
+  // Memory.
+  int oom_score_adj = 0;
+  // Logs.
+  std::uint64_t tail = 0;  // bytes
+  // Report.
+  std::vector<std::string> report_to;
+  Duration report_timeout{};
+  bool report_required = false;
+  bool quiet = false;
+};
+
+}  // namespace jobinit::cli

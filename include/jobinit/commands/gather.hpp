@@ -1,0 +1,27 @@
+// Collects the settings from every source, for the subcommands that need them.
+#pragma once
+
+#include <vector>
+
+#include "jobinit/cli/resolve.hpp"
+#include "jobinit/commands/commands.hpp"
+#include "jobinit/deliver/sink.hpp"
+#include "jobinit/platform/platform.hpp"
+
+namespace jobinit::commands {
+
+struct Gathered {
+  cli::Arguments arguments;
+  cli::Resolved resolved;
+  platform::Platform platform;
+  std::vector<deliver::Sink> sinks;         // those that could be understood
+  std::vector<std::string> sink_texts;      // the same, as given
+  std::vector<std::string> problems;        // all of them, from every source
+};
+
+Gathered gather(const Invocation& invocation);
+
+// "jobinit: <text>" on stderr; never blocks for long.
+void tell(const std::string& text);
+
+}  // namespace jobinit::commands

@@ -1,0 +1,53 @@
+// A file descriptor that is written to without ever blocking on whoever reads it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "jobinit/base/result.hpp"
+#include "jobinit/kernel/fd.hpp"
+
+namespace jobinit::kernel {
+
+// O_NONBLOCK belongs to the open file description, which a shell, a container runtime or a sibling may share with us, so
+// it must not simply be set on an inherited descriptor. How it is done instead depends on what the descriptor is.
+class Output {
+ public:
+  // Keeps its own duplicate of `fd`.
+  static Result<Output> open(int fd);
+
+  struct Written {
+    std::size_t bytes = 0;
+    bool would_block = false;
+    int failed = 0;  // errno; EPIPE when nobody reads any more
+  };
+  // As much as fits now.
+  Written write(std::span<const char> bytes) const;
+
+  // For waiting until it is writable; -1 when it always is (regular files, /dev/null).
+  int pollable() const { return always_writable_ ? -1 : fd_.get(); }
+
+ private:
+  enum class Means {
+    plain,        // a regular file or a device: write(2) waits for a disk at most
+    nonblocking,  // reopened by /proc/self/fd/N: an open file description of our own
+    socket,       // MSG_DONTWAIT
+    careful,      // poll(2) first, then at most PIPE_BUF bytes, which fit once poll has said so
+  };
+  Fd fd_;
+  Means means_ = Means::plain;
+  bool always_writable_ = true;
+};
+
+// Reads what is there: the count, 0 at the end of file; would_block when there is nothing now.
+struct Got {
+  std::size_t bytes = 0;
+  bool would_block = false;
+  bool end = false;
+};
+Got read_available(const Fd& fd, std::span<char> into);
+
+// How many bytes a reader could read from the pipe now (ioctl FIONREAD).
+std::size_t unread_bytes(const Fd& pipe);
+
+}  // namespace jobinit::kernel

@@ -1,0 +1,86 @@
+// Children: looking at them, reaping them, signalling and killing whole trees; and this process' own standing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobinit/base/result.hpp"
+#include "jobinit/kernel/files.hpp"
+
+namespace jobinit::kernel {
+
+// How a process ended (waitid(2)).
+struct WaitStatus {
+  bool signaled = false;
+  int value = 0;  // exit code, or signal number
+  bool core_dumped = false;
+};
+
+// What a process and the children it waited for used (getrusage(2)).
+struct Usage {
+  std::chrono::microseconds user{};
+  std::chrono::microseconds system{};
+  std::uint64_t max_resident = 0;  // bytes: the largest single process, not the sum
+};
+
+struct Reaped {
+  pid_t pid = 0;
+  WaitStatus status;
+  Usage usage;
+};
+
+enum class Children { none, alive, one_dead };
+
+// Looks (WNOWAIT) without taking: `pid` is set for one_dead. A dead child keeps its pid until reap() takes it, so that
+// the pid of the job is never reused under our hands.
+struct Look {
+  Children children = Children::none;
+  pid_t pid = 0;
+};
+Look look_for_dead_child();
+
+// Takes the status of a child that look_for_dead_child() has named; nullopt when somebody else has taken it.
+std::optional<Reaped> reap(pid_t pid);
+
+// Blocks until this child has ended, and takes its status. Only for a child that is sure to end.
+void wait_for(pid_t pid);
+
+// Makes this process the one that orphans below it come to (prctl(2), PR_SET_CHILD_SUBREAPER). Not needed as PID 1.
+Result<void> become_subreaper();
+
+// /proc/PID/{environ,mem,fd} are closed to other processes of the same user (prctl(2), PR_SET_DUMPABLE).
+void hide_memory(bool hidden);
+
+// Every process below `ancestor`, from /proc; empty without /proc. A snapshot: processes come and go meanwhile.
+std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {});
+
+// To the process group; to `leader` alone when the group is gone. False when nobody was there to get it.
+bool signal_group(pid_t leader, int signal);
+bool signal_process(pid_t pid, int signal);
+
+// SIGKILL for everything below this process: the leader's group, every descendant that /proc shows, and, as PID 1 of a
+// namespace, everybody else in it. Returns how many processes /proc showed. Call again until no child is left.
+std::size_t kill_tree(pid_t leader);
+
+// Async-signal-safe; for the child before exec. Errors are not told: a raised score is a kindness, not a need.
+void set_own_oom_score_adj(int value);
+
+// The file this program was started from, for starting it again: works without /proc, and after the file was replaced
+// where /proc is there.
+std::string own_executable();
+
+// 48 bits of milliseconds since the epoch and 74 random bits (RFC 9562, 5.7), in the usual hexadecimal form.
+std::string make_uuid_v7();
+
+std::string host_name();
+pid_t own_pid();
+
+// The calling process ends here, without running destructors: PID 1 has nothing left to free.
+[[noreturn]] void exit_now(int code);
+
+}  // namespace jobinit::kernel

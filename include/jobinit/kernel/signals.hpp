@@ -1,0 +1,37 @@
+// Signals: blocked from the first instruction on, read from a signalfd, given back to the job as they were.
+#pragma once
+
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigset_t is not in <csignal>
+
+#include <vector>
+
+#include "jobinit/base/result.hpp"
+#include "jobinit/kernel/fd.hpp"
+
+namespace jobinit::kernel {
+
+// The signal state that jobinit was started with, and that the job gets back.
+struct SignalState {
+  sigset_t mask{};
+  sigset_t ignored{};  // those whose disposition was SIG_IGN
+};
+
+// Blocks everything that can be blocked except the faults (SIGSEGV and its like, whose default action is the right one),
+// and ignores SIGPIPE, SIGTTIN and SIGTTOU in this process. Call first.
+SignalState block_signals();
+
+// In a child, before exec: the state as it was. Async-signal-safe.
+void restore_signals(const SignalState& before);
+
+struct ReceivedSignal {
+  int number = 0;
+  int sender = 0;  // pid, 0 when it came from outside the pid namespace or from the kernel
+};
+
+// Every blocked signal but SIGPIPE, SIGTTIN and SIGTTOU; non-blocking, close-on-exec (signalfd(2)).
+Result<Fd> open_signalfd();
+
+// Everything pending, in the kernel's order; empty when nothing is.
+std::vector<ReceivedSignal> read_signals(const Fd& signalfd);
+
+}  // namespace jobinit::kernel

@@ -1,0 +1,41 @@
+// The report: one JSON document a run, versioned; its JSON Schema is runner/report/report.schema.json. Everything that is
+// told about a run (sinks, summary, metrics) is told from this document, so that a saved report can be sent again.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jobinit/base/result.hpp"
+#include "jobinit/supervise/outcome.hpp"
+
+namespace jobinit::report {
+
+using Document = nlohmann::ordered_json;
+
+inline constexpr int kSchemaVersion = 1;
+
+// Whose run it was.
+struct Subject {
+  std::string run_id;  // UUIDv7; the idempotency key of every delivery
+  std::string job_name;
+  std::vector<std::string> command;
+  std::string platform;
+  std::map<std::string, std::string> platform_ids;
+  std::string host;
+  Duration timeout{};  // 0: none
+};
+
+Document make_report(const Subject& subject, const supervise::Outcome& outcome);
+
+// Reads a saved report. Errors: not JSON, not a report, a schema version from the future.
+Result<Document> parse_report(std::string_view text);
+
+// "import-feed failed: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB"
+std::string summary_sentence(const Subject& subject, const supervise::Outcome& outcome);
+
+std::string_view report_schema();
+
+}  // namespace jobinit::report

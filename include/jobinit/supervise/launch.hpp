@@ -1,0 +1,33 @@
+// Starting a process: in a session of its own, with the signal state, descriptors and OOM score it should have.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobinit/kernel/signals.hpp"
+
+namespace jobinit::supervise {
+
+struct LaunchOptions {
+  std::vector<std::string> argv;         // argv[0] is looked up in `environment`'s PATH when it has no slash
+  std::vector<std::string> environment;  // NAME=value
+  int stdin_fd = 0;                      // what becomes 0, 1 and 2; inherited as they are by default
+  int stdout_fd = 1;
+  int stderr_fd = 2;
+  std::optional<int> oom_score_adj;
+  std::optional<std::string> executable;  // run this file, whatever argv[0] says
+};
+
+struct LaunchFailure {
+  int exit_code = 127;  // 127 not found, 126 found but not executable, 125 jobinit's own trouble
+  Error error;
+};
+
+// The new process' pid, which is also its session and process group; it is the caller's to wait for. Returns when the
+// program runs, or has failed to: the child reports errno over a close-on-exec pipe.
+std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const LaunchOptions& options,
+                                          const kernel::SignalState& signals);
+
+}  // namespace jobinit::supervise

@@ -1,0 +1,103 @@
+// The heart of supervision: a pure function (state, event) -> (state, actions) with absolute deadlines. It reads no clock
+// and calls no kernel, so that every race of exit, timeout and stop signal is a row in a test's table.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "jobinit/base/text.hpp"
+#include "jobinit/kernel/process.hpp"
+
+namespace jobinit::supervise {
+
+// CLOCK_MONOTONIC: steps of the wall clock do not move a deadline; time that the machine sleeps does not count.
+using TimePoint = std::chrono::steady_clock::time_point;
+
+struct Policy {
+  Duration timeout{};         // 0: none
+  int stop_signal = 0;        // what a timeout sends
+  Duration stop_grace{};      // from a stop request to the platform's own SIGKILL
+  Duration report_reserve{};  // the part of it that is kept for the report
+  Duration leftover_grace{};  // from the main process' end to SIGKILL for what it left
+  Duration drain_timeout{};   // how long the log reader may stand still at the end
+
+  // From the stop signal to jobinit's own SIGKILL. Never the whole grace: the report needs its part of it.
+  Duration grace() const;
+};
+
+// The phases of a run, in the order they can follow each other.
+enum class Phase {
+  running,   // the main process runs
+  stopping,  // the stop signal is out, the grace runs
+  killing,   // SIGKILL is out, repeated until nobody is left
+  settling,  // the main process has ended, what it left behind was told to stop
+  draining,  // nobody is left, the last of the log is on its way
+  finished,
+};
+
+// Why jobinit itself ended the run; the first reason stands.
+enum class Intent { timeout, stop };
+
+// Events.
+struct MainEnded {
+  kernel::WaitStatus status;
+};
+struct TreeEmpty {};  // no child is left, and so no descendant
+struct SignalArrived {
+  int number = 0;
+};
+struct LogsMoved {};  // a byte of the log went out
+struct LogsDone {};   // all of it has
+struct Tick {};       // time has passed
+using Event = std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Tick>;
+
+// Actions.
+struct SignalJob {  // to the job's process group
+  int number = 0;
+};
+struct SignalLeftovers {  // to every descendant
+  int number = 0;
+};
+struct KillTree {};    // SIGKILL to every descendant
+struct FinishLogs {};  // read what is left in the pipes, wait for no end of file
+struct DropLogs {};    // give the rest up
+using Action = std::variant<SignalJob, SignalLeftovers, KillTree, FinishLogs, DropLogs>;
+
+struct State {
+  Phase phase = Phase::running;
+  std::optional<Intent> intent;
+  std::optional<kernel::WaitStatus> main_status;
+  std::set<int> forwarded;                // signals that were passed on to the job
+  bool logs_done = false;
+  bool unkillable = false;                // SIGKILL did not empty the tree: a process hangs in the kernel
+  std::optional<TimePoint> timeout_at;    // running: the wall-clock limit
+  std::optional<TimePoint> kill_at;       // stopping, settling: SIGKILL
+  std::optional<TimePoint> rekill_at;     // killing: the next round
+  std::optional<TimePoint> give_up_at;    // killing: no more rounds
+  std::optional<TimePoint> drain_until;   // draining: when a standing reader is given up
+  std::optional<TimePoint> platform_kill_at;  // after a stop request: when the platform's SIGKILL is due
+
+  // The next moment at which a Tick is due; nullopt: nothing to wait for, and the process sleeps without a timer.
+  std::optional<TimePoint> next_deadline() const;
+};
+
+struct Step {
+  State state;
+  std::vector<Action> actions;
+};
+
+State start(const Policy& policy, TimePoint now);
+
+// Rules for what happens at once:
+//  - the main process' end beats a stop signal or a timeout that is handled in the same turn of the loop: the caller
+//    feeds MainEnded first, and a run that has ended cannot be stopped any more;
+//  - the first intent stands: a stop request during a timeout's grace leaves the cause `timeout`, but its deadline counts.
+Step step(const Policy& policy, State state, const Event& event, TimePoint now);
+
+// Signals by which a platform asks for the end; every other one is passed on and changes nothing.
+bool is_stop_request(const Policy& policy, int signal);
+
+}  // namespace jobinit::supervise

@@ -1,0 +1,82 @@
+// How a run ended: facts in, one cause and one exit code out. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "jobinit/base/cause.hpp"
+#include "jobinit/logs/pump.hpp"
+#include "jobinit/supervise/machine.hpp"
+
+namespace jobinit::supervise {
+
+struct ExitPolicy {
+  std::set<int> success_codes{0};
+  std::map<std::string, int> by_cause;
+  std::map<int, int> remap;
+};
+
+struct Verdict {
+  Cause cause = Cause::internal;
+  int exit_code = 125;               // what jobinit exits with
+  std::optional<int> job_exit_code;  // set when the main process exited by itself
+  std::optional<int> signal;         // set when a signal killed it
+};
+
+// What is known when everything is over.
+struct Facts {
+  std::optional<kernel::WaitStatus> status;  // nullopt: the main process could not even be killed
+  std::optional<Intent> intent;
+  std::set<int> forwarded;
+  std::uint64_t oom_kills = 0;  // that the cgroup counted during the run
+};
+
+Verdict judge(const Facts& facts, const ExitPolicy& policy);
+// For an ending without a run: rejected, not_started, internal.
+Verdict judge(Cause cause, int exit_code, const ExitPolicy& policy);
+
+// Where a memory figure comes from.
+enum class PeakSource {
+  none,
+  cgroup,   // the whole container, page cache included
+  process,  // the largest single process that was waited for
+};
+
+struct Resources {
+  std::chrono::microseconds cpu_user{};
+  std::chrono::microseconds cpu_system{};
+  std::optional<std::uint64_t> peak_memory;   // bytes
+  PeakSource peak_source = PeakSource::none;
+  std::optional<std::uint64_t> memory_limit;  // bytes
+  std::optional<std::uint64_t> oom_kills;
+};
+
+struct StreamCounts {
+  std::string name;  // "stdout", "stderr", or "output" when both went to the same place
+  logs::Counts counts;
+};
+
+// All that is known about a run once it is over.
+struct Outcome {
+  Verdict verdict;
+  std::vector<std::string> problems;  // why it was refused, or could not be started
+  std::chrono::system_clock::time_point started_at;
+  std::chrono::system_clock::time_point ended_at;
+  Duration duration{};
+  Resources resources;
+  std::vector<StreamCounts> streams;  // empty when the job had jobinit's own stdout and stderr
+  std::string tail;
+  bool tail_truncated = false;
+  std::uint64_t reaped = 0;    // orphans, the main process not counted
+  std::uint64_t leftover = 0;  // processes that were alive when the main process ended
+  std::uint64_t killed = 0;    // of the tree, by jobinit's SIGKILL
+  bool unkillable = false;
+  std::optional<TimePoint> platform_kill_at;  // when the platform's SIGKILL is due, once it has asked for the end
+};
+
+}  // namespace jobinit::supervise

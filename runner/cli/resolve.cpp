@@ -1,0 +1,145 @@
+#include "jobinit/cli/resolve.hpp"
+
+#include <algorithm>
+
+namespace jobinit::cli {
+namespace {
+
+constexpr std::string_view kEnvPrefix = "JOBINIT_";
+
+std::string unknown(std::string_view what, std::string_view name, std::string_view prefix,
+                    std::span<const std::string> known) {
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const std::string_view near = nearest(name, candidates);
+  if (near.empty()) { return fmt::format("{}{}: no such {}; see jobinit --help", prefix, name, what); }
+  return fmt::format("{}{}: no such {}; did you mean {}{}?", prefix, name, what, prefix, near);
+}
+
+std::string unknown_flag(std::string_view name) {
+  std::vector<std::string> known{"help", "version"};
+  for (const Setting& setting : settings_table()) { known.emplace_back(setting.flag); }
+  return unknown("option", name, "--", known);
+}
+
+std::string unknown_variable(std::string_view name) {
+  std::vector<std::string> known;
+  for (const Setting& setting : settings_table()) { known.push_back(setting.env()); }
+  return unknown("setting", name, "", known);
+}
+
+// Sinks are URLs, in which a comma is a letter like any other; codes may be separated by either.
+std::vector<std::string> split_values(const Setting& setting, std::string_view text) {
+  if (!setting.repeatable) { return {std::string(text)}; }
+  return split(text, setting.credentials ? " \t\r\n" : ", \t\r\n");
+}
+
+// One option at arguments[at]; returns how many arguments it took.
+std::size_t parse_option(std::span<const std::string> arguments, std::size_t at, Arguments& into) {
+  std::string_view name = std::string_view(arguments[at]).substr(2);
+  const std::size_t equals = name.find('=');
+  const bool has_value = equals != std::string_view::npos;
+  std::string value = has_value ? std::string(name.substr(equals + 1)) : "";
+  name = name.substr(0, equals);
+  const Setting* setting = find_by_flag(name);
+  bool negated = false;
+  if (setting == nullptr && name.starts_with("no-")) {
+    setting = find_by_flag(name.substr(3));
+    negated = setting != nullptr && setting->boolean() && !has_value;
+    if (!negated) { setting = nullptr; }
+  }
+  if (setting == nullptr) {
+    into.problems.push_back(unknown_flag(name));
+    return 1;
+  }
+  std::size_t taken = 1;
+  if (!has_value) {
+    if (setting->boolean()) {
+      value = negated ? "false" : "true";
+    } else if (at + 1 < arguments.size()) {
+      value = arguments[at + 1];
+      taken = 2;
+    } else {
+      into.problems.push_back(fmt::format("--{}: needs a value ({})", name, setting->placeholder));
+      return 1;
+    }
+  }
+  const auto earlier = std::find_if(into.given.begin(), into.given.end(),
+                                    [&](const Given& given) { return given.setting == setting; });
+  std::vector<std::string> texts = split_values(*setting, value);
+  if (earlier == into.given.end()) {
+    into.given.push_back({Source::flag, fmt::format("--{}", setting->flag), setting, std::move(texts)});
+  } else if (setting->repeatable) {
+    std::move(texts.begin(), texts.end(), std::back_inserter(earlier->texts));
+  } else {
+    earlier->texts = std::move(texts);  // given twice, the last one counts, as everywhere
+  }
+  return taken;
+}
+
+}  // namespace
+
+Arguments parse_arguments(std::span<const std::string> arguments) {
+  Arguments parsed;
+  std::size_t at = 0;
+  while (at < arguments.size()) {
+    const std::string& argument = arguments[at];
+    if (argument == "--") {
+      ++at;
+      break;
+    }
+    if (!argument.starts_with('-') || argument == "-") { break; }
+    if (argument == "-h" || argument == "--help") {
+      parsed.help = true;
+      ++at;
+    } else if (argument == "-V" || argument == "--version") {
+      parsed.version = true;
+      ++at;
+    } else if (argument.starts_with("--")) {
+      at += parse_option(arguments, at, parsed);
+    } else {
+      parsed.problems.push_back(fmt::format("{}: no such option; see jobinit --help", argument));
+      ++at;
+    }
+  }
+  parsed.operands.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+  return parsed;
+}
+
+Parsed parse_environment(std::span<const std::string> environment) {
+  Parsed parsed;
+  for (const std::string& entry : environment) {
+    if (!entry.starts_with(kEnvPrefix)) { continue; }
+    const std::size_t equals = std::min(entry.find('='), entry.size());
+    const std::string name = entry.substr(0, equals);
+    const std::string value = entry.substr(std::min(equals + 1, entry.size()));
+    const Setting* setting = find_by_env(name);
+    if (setting == nullptr) {
+      parsed.problems.push_back(unknown_variable(name));
+    } else if (!value.empty()) {  // set but empty is how many schedulers say "not set"
+      parsed.given.push_back({Source::environment, name, setting, split_values(*setting, value)});
+    }
+  }
+  return parsed;
+}
+
+Resolved resolve(std::vector<Given> given) {
+  Resolved resolved;
+  for (const Setting& setting : settings_table()) {
+    if (!setting.default_value.empty()) {
+      given.push_back({Source::builtin, "default", &setting, split_values(setting, setting.default_value)});
+    }
+  }
+  std::stable_sort(given.begin(), given.end(), [](const Given& a, const Given& b) { return a.source < b.source; });
+  for (const Given& one : given) {
+    one.setting->clear(resolved.settings);
+    for (const std::string& text : one.texts) {
+      if (const auto assigned = one.setting->assign(resolved.settings, text); !assigned) {
+        resolved.problems.push_back(fmt::format("{}: {}", one.where, assigned.failure().message));
+      }
+    }
+    resolved.origin[one.setting->flag] = one;
+  }
+  return resolved;
+}
+
+}  // namespace jobinit::cli

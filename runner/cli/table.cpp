@@ -1,0 +1,290 @@
+#include "jobinit/cli/table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "jobinit/base/cause.hpp"
+
+namespace jobinit::cli {
+namespace {
+
+constexpr int kHighestExitCode = 255;
+
+Result<void> parse(std::string_view text, std::string& into) {
+  into = text;
+  return {};
+}
+template <typename T>
+Result<void> store(Result<T> value, T& into) {
+  if (!value) { return value.failure(); }
+  into = *value;
+  return {};
+}
+Result<void> parse(std::string_view text, Duration& into) { return store(parse_duration(text), into); }
+Result<void> parse(std::string_view text, std::uint64_t& into) { return store(parse_size(text), into); }
+Result<void> parse(std::string_view text, bool& into) { return store(parse_boolean(text), into); }
+Result<void> parse(std::string_view text, Signal& into) { return store(parse_signal(text), into); }
+
+Result<int> parse_code(std::string_view text) {
+  const auto code = parse_integer(text, 0, kHighestExitCode);
+  if (!code) { return error("\"{}\" is not an exit code (0 to 255)", text); }
+  return static_cast<int>(*code);
+}
+
+Result<void> parse(std::string_view text, std::set<int>& into) {
+  const auto code = parse_code(text);
+  if (!code) { return code.failure(); }
+  into.insert(*code);
+  return {};
+}
+
+Result<void> parse(std::string_view text, std::map<int, int>& into) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) { return error("\"{}\" is not of the form 143=0", text); }
+  const auto from = parse_code(text.substr(0, equals));
+  const auto to = parse_code(text.substr(equals + 1));
+  if (!from) { return from.failure(); }
+  if (!to) { return to.failure(); }
+  into[*from] = *to;
+  return {};
+}
+
+Result<void> parse(std::string_view text, std::map<std::string, int>& into) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) { return error("\"{}\" is not of the form timeout=75", text); }
+  const std::string_view cause = trim(text.substr(0, equals));
+  if (!cause_from_name(cause)) {
+    const std::string_view near = nearest(cause, cause_names());
+    return near.empty() ? error("\"{}\" is not a cause; the causes are {}", cause, fmt::join(cause_names(), ", "))
+                        : error("\"{}\" is not a cause; did you mean {}?", cause, near);
+  }
+  const auto code = parse_code(text.substr(equals + 1));
+  if (!code) { return code.failure(); }
+  into[std::string(cause)] = *code;
+  return {};
+}
+
+Result<void> parse(std::string_view text, std::vector<std::string>& into) {
+  into.emplace_back(text);
+  return {};
+}
+
+template <auto Member>
+Result<void> assign(Settings& settings, std::string_view text) {
+  return parse(text, settings.*Member);
+}
+
+template <auto Member>
+void clear(Settings& settings) {
+  settings.*Member = {};
+}
+
+Result<void> assign_oom_score_adj(Settings& settings, std::string_view text) {
+  const auto value = parse_integer(text, -1000, 1000);
+  if (!value) { return value.failure(); }
+  settings.oom_score_adj = static_cast<int>(*value);
+  return {};
+}
+
+// A JSON array is the argument vector itself; anything else is for the shell, as in a Dockerfile's CMD.
+Result<void> assign_command(Settings& settings, std::string_view text) {
+  if (trim(text).starts_with('[')) {
+    const auto array = nlohmann::json::parse(text, nullptr, false);
+    const auto is_text = [](const nlohmann::json& item) { return item.is_string(); };
+    if (!array.is_array() || array.empty() || !std::all_of(array.begin(), array.end(), is_text)) {
+      return error("the command starts with [ but is not a JSON array of strings such as [\"python3\", \"import.py\"]");
+    }
+    settings.command = array.get<std::vector<std::string>>();
+  } else if (trim(text).empty()) {
+    return error("the command is empty");
+  } else {
+    settings.command = {"/bin/sh", "-c", std::string(text)};
+  }
+  return {};
+}
+
+// NOLINTBEGIN(modernize-use-designated-initializers)
+constexpr std::array kTable{
+    Setting{.flag = "command",
+            .placeholder = "COMMAND",
+            .default_value = "",
+            .section = Section::job,
+            .help = "the job, where no arguments name it: a JSON array of arguments, or a line for /bin/sh -c",
+            .assign = assign_command,
+            .clear = clear<&Settings::command>},
+    Setting{.flag = "job",
+            .placeholder = "FILE",
+            .default_value = "",
+            .section = Section::job,
+            .help = "the job file (JSON with comments); without this, /etc/jobinit.json where there is one",
+            .in_job_file = false,
+            .assign = assign<&Settings::job_file>,
+            .clear = clear<&Settings::job_file>},
+    Setting{.flag = "name",
+            .placeholder = "NAME",
+            .default_value = "",
+            .section = Section::job,
+            .help = "the job's name in reports and metrics; without this, the platform's name for it, or the command's",
+            .assign = assign<&Settings::name>,
+            .clear = clear<&Settings::name>},
+    Setting{.flag = "timeout",
+            .placeholder = "DURATION",
+            .default_value = "0",
+            .section = Section::ending,
+            .help = "how long the job may run (wall clock) before it is stopped; 0: as long as it likes",
+            .assign = assign<&Settings::timeout>,
+            .clear = clear<&Settings::timeout>},
+    Setting{.flag = "stop-signal",
+            .placeholder = "SIGNAL",
+            .default_value = "TERM",
+            .section = Section::ending,
+            .help = "what the job is asked to stop with at a timeout, and what its leftovers are",
+            .assign = assign<&Settings::stop_signal>,
+            .clear = clear<&Settings::stop_signal>},
+    Setting{.flag = "stop-grace",
+            .placeholder = "DURATION",
+            .default_value = "10s",
+            .section = Section::ending,
+            .help = "time from the stop signal to the platform's SIGKILL; jobinit sends its own --report-reserve earlier",
+            .assign = assign<&Settings::stop_grace>,
+            .clear = clear<&Settings::stop_grace>},
+    Setting{.flag = "report-reserve",
+            .placeholder = "DURATION",
+            .default_value = "2s",
+            .section = Section::ending,
+            .help = "the part of --stop-grace that is kept for the report",
+            .assign = assign<&Settings::report_reserve>,
+            .clear = clear<&Settings::report_reserve>},
+    Setting{.flag = "leftover-grace",
+            .placeholder = "DURATION",
+            .default_value = "1s",
+            .section = Section::ending,
+            .help = "time for processes that outlive the job, from the stop signal to SIGKILL",
+            .assign = assign<&Settings::leftover_grace>,
+            .clear = clear<&Settings::leftover_grace>},
+    Setting{.flag = "drain-timeout",
+            .placeholder = "DURATION",
+            .default_value = "5s",
+            .section = Section::ending,
+            .help = "after the job, how long a log reader may stand still before the rest of the log is given up",
+            .assign = assign<&Settings::drain_timeout>,
+            .clear = clear<&Settings::drain_timeout>},
+    Setting{.flag = "success-codes",
+            .placeholder = "CODE,...",
+            .default_value = "0",
+            .section = Section::exit_codes,
+            .help = "the job's exit codes that count as success",
+            .repeatable = true,
+            .assign = assign<&Settings::success_codes>,
+            .clear = clear<&Settings::success_codes>},
+    Setting{.flag = "exit-code",
+            .placeholder = "CAUSE=CODE,...",
+            .default_value = "",
+            .section = Section::exit_codes,
+            .help = "the exit code for a cause, e.g. timeout=75 for a podFailurePolicy or evaluateOnExit",
+            .repeatable = true,
+            .assign = assign<&Settings::exit_code>,
+            .clear = clear<&Settings::exit_code>},
+    Setting{.flag = "remap-exit",
+            .placeholder = "CODE=CODE,...",
+            .default_value = "",
+            .section = Section::exit_codes,
+            .help = "last of all, one exit code for another, e.g. 143=0",
+            .repeatable = true,
+            .assign = assign<&Settings::remap_exit>,
+            .clear = clear<&Settings::remap_exit>},
+    Setting{.flag = "oom-score-adj",
+            .placeholder = "N",
+            .default_value = "500",
+            .section = Section::memory,
+            .help = "the job's oom_score_adj (-1000 to 1000), so that the kernel's OOM killer takes the job, not its init",
+            .assign = assign_oom_score_adj,
+            .clear = clear<&Settings::oom_score_adj>},
+    Setting{.flag = "tail",
+            .placeholder = "SIZE",
+            .default_value = "64K",
+            .section = Section::logs,
+            .help = "how much of the job's last output goes into the report; 0: none",
+            .assign = assign<&Settings::tail>,
+            .clear = clear<&Settings::tail>},
+    Setting{.flag = "report-to",
+            .placeholder = "SINK",
+            .default_value = "",
+            .section = Section::report,
+            .help = "where the report goes (may be given again); see Sinks",
+            .repeatable = true,
+            .credentials = true,
+            .assign = assign<&Settings::report_to>,
+            .clear = clear<&Settings::report_to>},
+    Setting{.flag = "report-timeout",
+            .placeholder = "DURATION",
+            .default_value = "5s",
+            .section = Section::report,
+            .help = "how long all deliveries together may take",
+            .assign = assign<&Settings::report_timeout>,
+            .clear = clear<&Settings::report_timeout>},
+    Setting{.flag = "report-required",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::report,
+            .help = "exit 125 when a successful job's report could not be delivered everywhere",
+            .assign = assign<&Settings::report_required>,
+            .clear = clear<&Settings::report_required>},
+    Setting{.flag = "quiet",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::report,
+            .help = "no summary line on stderr",
+            .assign = assign<&Settings::quiet>,
+            .clear = clear<&Settings::quiet>},
+};
+// NOLINTEND(modernize-use-designated-initializers)
+
+template <typename Name>
+const Setting* find(std::string_view wanted, Name name) {
+  const auto* const found =
+      std::find_if(kTable.begin(), kTable.end(), [&](const Setting& setting) { return name(setting) == wanted; });
+  return found == kTable.end() ? nullptr : found;
+}
+
+}  // namespace
+
+std::string Setting::key() const {
+  std::string key(flag);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+std::string Setting::env() const {
+  std::string env = "JOBINIT_" + key();
+  std::transform(env.begin(), env.end(), env.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return env;
+}
+
+std::span<const Setting> settings_table() { return kTable; }
+
+const Setting* find_by_flag(std::string_view flag) {
+  return find(flag, [](const Setting& setting) { return setting.flag; });
+}
+const Setting* find_by_env(std::string_view env) {
+  return find(env, [](const Setting& setting) { return setting.env(); });
+}
+const Setting* find_by_key(std::string_view key) {
+  return find(key, [](const Setting& setting) { return setting.key(); });
+}
+
+std::string_view section_title(Section section) {
+  switch (section) {
+    case Section::job: return "Job";
+    case Section::ending: return "Ending the job";
+    case Section::exit_codes: return "Exit codes";
+    case Section::memory: return "Memory";
+    case Section::logs: return "Logs";
+    case Section::report: return "Report";
+  }
+  return "";
+}
+
+}  // namespace jobinit::cli

@@ -1,0 +1,83 @@
+#include "jobinit/commands/gather.hpp"
+
+#include <algorithm>
+
+#include "jobinit/base/environment.hpp"
+#include "jobinit/job/job_file.hpp"
+#include "jobinit/kernel/fd.hpp"
+
+namespace jobinit::commands {
+namespace {
+
+using cli::Given;
+using cli::Source;
+
+void take(cli::Parsed parsed, std::vector<Given>& given, std::vector<std::string>& problems) {
+  std::move(parsed.given.begin(), parsed.given.end(), std::back_inserter(given));
+  std::move(parsed.problems.begin(), parsed.problems.end(), std::back_inserter(problems));
+}
+
+// The job file's own place can only come from the flag or the environment.
+std::string job_file_path(const std::vector<Given>& given) {
+  std::string path;
+  Source strongest = Source::builtin;
+  for (const Given& one : given) {
+    if (one.setting->flag == "job" && one.source >= strongest && !one.texts.empty()) {
+      path = one.texts.front();
+      strongest = one.source;
+    }
+  }
+  return path;
+}
+
+std::vector<Given> platform_defaults(const platform::Platform& platform) {
+  std::vector<Given> given;
+  const auto add = [&](std::string_view flag, std::vector<std::string> texts) {
+    given.push_back({Source::platform, platform.name, cli::find_by_flag(flag), std::move(texts)});
+  };
+  if (platform.stop_grace) {
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*platform.stop_grace);
+    add("stop-grace", {fmt::format("{}s", whole.count())});
+  }
+  if (!platform.report_to.empty()) { add("report-to", platform.report_to); }
+  return given;
+}
+
+void parse_sinks(Gathered& gathered) {
+  const auto origin = gathered.resolved.origin.find("report-to");
+  const std::string where = origin == gathered.resolved.origin.end() ? "report-to" : origin->second.where;
+  for (const std::string& text : gathered.resolved.settings.report_to) {
+    auto sink = deliver::parse_sink(text);
+    if (!sink) {
+      gathered.problems.push_back(fmt::format("{}: {}", where, sink.failure().message));
+      continue;
+    }
+    gathered.sinks.push_back(std::move(*sink));
+    gathered.sink_texts.push_back(text);
+  }
+}
+
+}  // namespace
+
+Gathered gather(const Invocation& invocation) {
+  Gathered gathered;
+  gathered.arguments = cli::parse_arguments(invocation.arguments);
+  gathered.problems = gathered.arguments.problems;
+  gathered.platform = platform::detect(invocation.environment);
+  std::vector<Given> given = gathered.arguments.given;
+  take(cli::parse_environment(invocation.environment), given, gathered.problems);
+  take(job::load_job_file(job_file_path(given)), given, gathered.problems);
+  const std::vector<Given> defaults = platform_defaults(gathered.platform);
+  given.insert(given.end(), defaults.begin(), defaults.end());
+  gathered.resolved = cli::resolve(std::move(given));
+  std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(), std::back_inserter(gathered.problems));
+  parse_sinks(gathered);
+  return gathered;
+}
+
+void tell(const std::string& text) {
+  using namespace std::chrono_literals;
+  kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), 1s);
+}
+
+}  // namespace jobinit::commands

@@ -1,0 +1,118 @@
+// jobinit deliver: sends a saved report to its sinks, or, with --request, what PID 1 asks for on stdin.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "jobinit/cli/help.hpp"
+#include "jobinit/commands/gather.hpp"
+#include "jobinit/deliver/http.hpp"
+#include "jobinit/deliver/request.hpp"
+#include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/files.hpp"
+#include "jobinit/kernel/process.hpp"
+
+namespace jobinit::commands {
+namespace {
+
+using namespace std::chrono_literals;
+using deliver::Answer;
+using deliver::Sink;
+
+constexpr std::size_t kLargestReport = 16 << 20;
+
+// Sends to the network sinks among `sinks` and tells each one's fate as soon as it is known.
+void send(const std::vector<Sink>& sinks, const report::Document& report, Duration timeout,
+          const std::function<void(const Answer&)>& on_answer) {
+  std::vector<deliver::HttpRequest> requests;
+  std::vector<std::size_t> owners;
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    if (!sinks[i].kind->network()) { continue; }
+    auto request = sinks[i].kind->request(sinks[i], report);
+    if (!request) {
+      on_answer({i, false, request.failure().message});
+      continue;
+    }
+    requests.push_back(std::move(*request));
+    owners.push_back(i);
+  }
+  deliver::send_all(requests, timeout, [&](const deliver::HttpResult& result) {
+    on_answer({owners[result.request], result.ok, result.detail});
+  });
+}
+
+int serve_request() {
+  const auto text = kernel::read_all(0, "standard input", kLargestReport);
+  const auto request = text ? deliver::decode_request(*text) : Result<deliver::Request>(text.failure());
+  if (!request) {
+    tell(request.failure().message);
+    return 125;
+  }
+  std::vector<Sink> sinks;
+  for (const std::string& one : request->sinks) {
+    auto sink = deliver::parse_sink(one);
+    if (!sink) {
+      tell(sink.failure().message);
+      return 125;
+    }
+    sinks.push_back(std::move(*sink));
+  }
+  send(sinks, request->report, request->timeout,
+       [](const Answer& answer) { kernel::write_patiently(1, deliver::encode_answer(answer), 1s); });
+  return 0;
+}
+
+int deliver_saved(const Gathered& gathered) {
+  const std::string& path = gathered.arguments.operands.front();
+  const auto text =
+      path == "-" ? kernel::read_all(0, "standard input", kLargestReport) : kernel::read_file(path, kLargestReport);
+  if (!text) {
+    tell(text.failure().message);
+    return 125;
+  }
+  const auto report = report::parse_report(*text);
+  if (!report) {
+    tell(fmt::format("{}: {}", path, report.failure().message));
+    return 125;
+  }
+  std::size_t failed = 0;
+  const auto on_answer = [&](const Answer& answer) {
+    const std::string& shown = gathered.sinks.at(answer.sink).shown;
+    failed += answer.delivered ? 0 : 1;
+    tell(answer.delivered ? fmt::format("report delivered to {}", shown)
+                          : fmt::format("report to {} not delivered: {}", shown, answer.detail));
+  };
+  for (std::size_t i = 0; i < gathered.sinks.size(); ++i) {
+    if (gathered.sinks[i].kind->network()) { continue; }
+    const auto written = gathered.sinks[i].kind->write(gathered.sinks[i], *report);
+    on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
+  }
+  send(gathered.sinks, *report, gathered.resolved.settings.report_timeout, on_answer);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int deliver(const Invocation& invocation) {
+  kernel::hide_memory(true);  // URLs with credentials are in here
+  try {
+    if (invocation.arguments.size() == 1 && invocation.arguments.front() == "--request") { return serve_request(); }
+    // "deliver REPORT --report-to SINK" reads better than the other way round: the report may come first.
+    std::vector<std::string> arguments(invocation.arguments.begin(), invocation.arguments.end());
+    if (!arguments.empty() && !arguments.front().starts_with("--")) {
+      std::rotate(arguments.begin(), arguments.begin() + 1, arguments.end());
+    }
+    Gathered gathered = gather({arguments, invocation.environment});
+    if (gathered.arguments.help) { return kernel::write_patiently(1, cli::help_text(), 10s) ? 0 : 125; }
+    if (gathered.arguments.operands.size() > 1) { gathered.problems.emplace_back("deliver: one report at a time"); }
+    if (gathered.arguments.operands.empty()) { gathered.problems.emplace_back("deliver: which report? Name its file, or -"); }
+    if (gathered.sinks.empty() && gathered.problems.empty()) {
+      gathered.problems.emplace_back("deliver: where to? Give --report-to, or JOBINIT_REPORT_TO");
+    }
+    for (const std::string& problem : gathered.problems) { tell(problem); }
+    return gathered.problems.empty() ? deliver_saved(gathered) : 125;
+  } catch (const std::exception& failure) {
+    tell(fmt::format("deliver: {}", failure.what()));
+    return 125;
+  }
+}
+
+}  // namespace jobinit::commands

@@ -1,0 +1,51 @@
+#include "jobinit/deliver/request.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "jobinit/base/text.hpp"
+
+namespace jobinit::deliver {
+
+using report::Document;
+
+std::string encode_request(const std::vector<std::string>& sinks, const Document& report, Duration timeout) {
+  Document document;
+  document["sinks"] = sinks;
+  document["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  document["report"] = report;
+  return document.dump(-1, ' ', false, Document::error_handler_t::replace);
+}
+
+Result<Request> decode_request(std::string_view text) {
+  try {
+    const Document document = Document::parse(text);
+    Request request;
+    request.sinks = document.at("sinks").get<std::vector<std::string>>();
+    request.timeout = std::chrono::milliseconds(document.at("timeout_ms").get<std::int64_t>());
+    request.report = document.at("report");
+    return request;
+  } catch (const Document::exception& failure) {
+    return error("not a delivery request: {}", failure.what());
+  }
+}
+
+std::string encode_answer(const Answer& answer) {
+  Document document;
+  document["sink"] = answer.sink;
+  document["delivered"] = answer.delivered;
+  document["detail"] = valid_utf8(answer.detail);
+  return document.dump() + "\n";
+}
+
+std::optional<Answer> decode_answer(std::string_view line) {
+  const Document document = Document::parse(line, nullptr, false);
+  if (!document.is_object()) { return std::nullopt; }
+  try {
+    return Answer{document.at("sink").get<std::size_t>(), document.at("delivered").get<bool>(),
+                  document.at("detail").get<std::string>()};
+  } catch (const Document::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace jobinit::deliver

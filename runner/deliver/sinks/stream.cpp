@@ -1,0 +1,34 @@
+// stdout: and stderr:, the report as one line of JSON among the logs.
+#include <unistd.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "jobinit/kernel/fd.hpp"
+#include "registry.hpp"
+
+namespace jobinit::deliver {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::string_view, 2> kSchemes{"stdout", "stderr"};
+// A log reader that stands still must not hold up the exit.
+constexpr auto kPatience = 2s;
+
+Result<void> check(const Sink& sink) {
+  if (!sink.target.empty()) { return error("{}: takes nothing after the colon", sink.scheme); }
+  return {};
+}
+
+Result<void> write(const Sink& sink, const report::Document& report) {
+  const int fd = sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
+  if (kernel::write_patiently(fd, report.dump() + "\n", kPatience)) { return {}; }
+  return error("{} is closed, or nobody reads it", sink.scheme);
+}
+
+}  // namespace
+
+const SinkKind stream_sink{kSchemes, check, write, nullptr};
+
+}  // namespace jobinit::deliver

@@ -1,0 +1,149 @@
+#include "jobinit/kernel/cgroup.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "jobinit/base/text.hpp"
+
+namespace jobinit::kernel {
+namespace {
+
+// v1 says "none" by the largest multiple of the page size that fits (9223372036854771712 with 4 KiB pages); no machine
+// has a limit near it.
+constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 62U;
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  text = trim(text);
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) { return std::nullopt; }
+  return value;
+}
+
+std::optional<std::uint64_t> number_in(const std::string& path) {
+  const auto content = read_file(path);
+  return content ? number(*content) : std::nullopt;
+}
+
+// The value of "key value" in a file of such lines.
+std::optional<std::uint64_t> value_in(const std::string& path, std::string_view key) {
+  const auto content = read_file(path);
+  if (!content) { return std::nullopt; }
+  for (const std::string& line : split(*content, "\n")) {
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
+      return number(std::string_view(line).substr(key.size()));
+    }
+  }
+  return std::nullopt;
+}
+
+struct Membership {
+  int version = 0;
+  std::string path;
+};
+
+// Lines "ID:controllers:path" (cgroups(7)). The memory controller sits in v1 or in v2, never in both, also when both are
+// mounted (hybrid): a v1 line that names it wins.
+std::optional<Membership> membership(const std::string& content) {
+  std::optional<Membership> found;
+  for (const std::string& line : split(content, "\n")) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) { continue; }
+    const auto controllers = split(line.substr(first + 1, second - first - 1), ",");
+    if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) {
+      return Membership{1, line.substr(second + 1)};
+    }
+    if (controllers.empty() && line.starts_with("0:")) { found = Membership{2, line.substr(second + 1)}; }
+  }
+  return found;
+}
+
+struct Mount {
+  std::string root;   // which folder of the hierarchy is mounted
+  std::string point;  // where
+};
+
+// Lines "ID parent major:minor root point options [optional...] - type source super-options" (proc(5)).
+std::optional<Mount> find_mount(const std::string& content, int version) {
+  for (const std::string& line : split(content, "\n")) {
+    const std::size_t dash = line.find(" - ");
+    if (dash == std::string::npos) { continue; }
+    const auto before = split(std::string_view(line).substr(0, dash), " ");
+    const auto after = split(std::string_view(line).substr(dash + 3), " ");
+    if (before.size() < 5 || after.size() < 3) { continue; }
+    const auto options = split(after[2], ",");
+    const bool memory = std::find(options.begin(), options.end(), "memory") != options.end();
+    if ((version == 2 && after[0] == "cgroup2") || (version == 1 && after[0] == "cgroup" && memory)) {
+      return Mount{before[3], before[4]};
+    }
+  }
+  return std::nullopt;
+}
+
+// The part of `path` below the mounted folder. Docker without a private cgroup namespace mounts the group itself, while
+// /proc/self/cgroup shows the host's path to it; a path outside of the mount means that the mount's top is all we see.
+std::string below_mount(const std::string& path, const std::string& mounted) {
+  if (mounted == "/") { return path == "/" || path.starts_with("/..") ? "" : path; }
+  if (path.starts_with(mounted) && (path.size() == mounted.size() || path[mounted.size()] == '/')) {
+    return path.substr(mounted.size());
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<MemoryCgroup> MemoryCgroup::find(const Root& root) {
+  const auto cgroups = read_file(root("/proc/self/cgroup"));
+  const auto mounts = read_file(root("/proc/self/mountinfo"));
+  if (!cgroups || !mounts) { return std::nullopt; }
+  const auto member = membership(*cgroups);
+  const auto mount = member ? find_mount(*mounts, member->version) : std::nullopt;
+  if (!mount) { return std::nullopt; }
+  MemoryCgroup group;
+  group.version_ = member->version;
+  group.root_ = root;
+  std::string below = below_mount(member->path, mount->root);
+  while (!below.empty()) {
+    group.folders_.push_back(root(mount->point + below));
+    below.resize(below.rfind('/'));
+  }
+  group.folders_.push_back(root(mount->point));
+  return group;
+}
+
+std::optional<std::uint64_t> MemoryCgroup::limit() const {
+  std::uint64_t tightest = kNoLimit;
+  for (const std::string& folder : folders_) {
+    const auto here = number_in(folder + (version_ == 2 ? "/memory.max" : "/memory.limit_in_bytes"));
+    tightest = std::min(tightest, here.value_or(kNoLimit));  // v2 writes "max", which is no number
+  }
+  return tightest == kNoLimit ? std::nullopt : std::optional(tightest);
+}
+
+std::optional<std::uint64_t> MemoryCgroup::peak() const {
+  return number_in(folders_.front() + (version_ == 2 ? "/memory.peak" : "/memory.max_usage_in_bytes"));
+}
+
+std::optional<std::uint64_t> MemoryCgroup::oom_kills() const {
+  return version_ == 2 ? value_in(folders_.front() + "/memory.events", "oom_kill")
+                       : value_in(folders_.front() + "/memory.oom_control", "oom_kill");
+}
+
+bool MemoryCgroup::exclusive() const {
+  const auto members = read_file(folders_.front() + "/cgroup.procs");
+  if (!members) { return false; }
+  const auto self = static_cast<std::uint64_t>(::getpid());
+  const auto parent = static_cast<std::uint64_t>(::getppid());
+  const auto pids = split(*members, "\n");
+  // A parent in the same group is what `docker run --init` and a shell entrypoint look like; 0 is a process of another
+  // pid namespace, which we know nothing of.
+  return std::all_of(pids.begin(), pids.end(), [&](const std::string& pid) {
+    const auto value = number(pid);
+    return value && *value != 0 && (*value == self || *value == parent);
+  });
+}
+
+}  // namespace jobinit::kernel

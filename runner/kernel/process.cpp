@@ -1,0 +1,191 @@
+#include "jobinit/kernel/process.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <climits>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+namespace jobinit::kernel {
+namespace {
+
+constexpr std::uint64_t kKilobyte = 1024;
+
+std::chrono::microseconds microseconds(const timeval& value) {
+  return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
+}
+
+// The fourth field of /proc/PID/stat; the second, the name, may itself hold blanks and parentheses (proc(5)).
+pid_t parent_of(const std::string& stat) {
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos || name_end + 4 >= stat.size()) { return 0; }
+  pid_t parent = 0;
+  std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
+  return parent;
+}
+
+}  // namespace
+
+Look look_for_dead_child() {
+  siginfo_t info{};
+  for (;;) {
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
+      return info.si_pid == 0 ? Look{Children::alive, 0} : Look{Children::one_dead, info.si_pid};
+    }
+    if (errno != EINTR) { return {Children::none, 0}; }
+  }
+}
+
+std::optional<Reaped> reap(pid_t pid) {
+  siginfo_t info{};
+  rusage usage{};
+  long result = -1;
+  do {
+    // The system call, unlike glibc's waitid(), hands out the resources used (waitid(2), NOTES).
+    result = ::syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG, &usage);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0 || info.si_pid != pid) { return std::nullopt; }
+  Reaped reaped;
+  reaped.pid = pid;
+  reaped.status.signaled = info.si_code != CLD_EXITED;
+  reaped.status.value = info.si_status;
+  reaped.status.core_dumped = info.si_code == CLD_DUMPED;
+  reaped.usage.user = microseconds(usage.ru_utime);
+  reaped.usage.system = microseconds(usage.ru_stime);
+  reaped.usage.max_resident = static_cast<std::uint64_t>(usage.ru_maxrss) * kKilobyte;
+  return reaped;
+}
+
+void wait_for(pid_t pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}
+}
+
+Result<void> become_subreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) { return system_error(errno, "becoming a subreaper"); }
+  return {};
+}
+
+void hide_memory(bool hidden) { ::prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0); }
+
+std::vector<pid_t> descendants(pid_t ancestor, const Root& root) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(root("/proc").c_str()), ::closedir);
+  if (folder == nullptr) { return {}; }
+  std::unordered_multimap<pid_t, pid_t> children;
+  while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (failure != std::errc() || end != name.data() + name.size()) { continue; }
+    if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) { children.emplace(parent_of(*stat), pid); }
+  }
+  std::vector<pid_t> found;
+  std::vector<pid_t> open{ancestor};
+  while (!open.empty()) {
+    const pid_t parent = open.back();
+    open.pop_back();
+    const auto [first, last] = children.equal_range(parent);
+    for (auto child = first; child != last; ++child) {
+      found.push_back(child->second);
+      open.push_back(child->second);
+    }
+  }
+  return found;
+}
+
+bool signal_group(pid_t leader, int signal) { return leader > 1 && ::kill(-leader, signal) == 0; }
+
+bool signal_process(pid_t pid, int signal) { return pid > 1 && ::kill(pid, signal) == 0; }
+
+std::size_t kill_tree(pid_t leader) {
+  const pid_t self = ::getpid();
+  std::vector<pid_t> seen = descendants(self);
+  std::size_t sent = seen.size();
+  signal_group(leader, SIGKILL);
+  if (self == 1) {
+    // One call reaches everyone in the namespace, and a child that is being forked meanwhile does not come into being.
+    ::kill(-1, SIGKILL);
+    return sent;
+  }
+  // A process that forks between the snapshot and its SIGKILL leaves a child behind; the next snapshot shows it. What
+  // forks faster than this loop is met again at the caller's next call.
+  static constexpr int rounds = 8;
+  for (int round = 0; round < rounds && !seen.empty(); ++round) {
+    for (const pid_t pid : seen) { signal_process(pid, SIGKILL); }
+    const std::size_t before = seen.size();
+    seen = descendants(self);
+    sent = std::max(sent, seen.size());
+    if (seen.size() <= before && round > 0) { break; }  // only the dying are left
+  }
+  return sent;
+}
+
+void set_own_oom_score_adj(int value) {
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) { return; }
+  std::array<char, 8> text{};
+  const auto [end, failure] = std::to_chars(text.data(), text.data() + text.size(), value);
+  if (failure == std::errc()) {
+    // Lowering is refused without CAP_SYS_RESOURCE; the inherited value then stays.
+    [[maybe_unused]] const ssize_t written = ::write(file, text.data(), static_cast<std::size_t>(end - text.data()));
+  }
+  ::close(file);
+}
+
+std::string own_executable() {
+  if (::access("/proc/self/exe", X_OK) == 0) { return "/proc/self/exe"; }
+  // Without /proc: the path that execve(2) was given (getauxval(3)), made absolute by the caller's folder.
+  const auto* const path = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
+  if (path == nullptr || *path == '/') { return path == nullptr ? "" : path; }
+  std::array<char, PATH_MAX> folder{};
+  return ::getcwd(folder.data(), folder.size()) == nullptr ? path : fmt::format("{}/{}", folder.data(), path);
+}
+
+std::string make_uuid_v7() {
+  std::array<unsigned char, 16> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK) != static_cast<ssize_t>(bytes.size())) {
+    // Early at boot only. Unique is what it must be, not secret.
+    const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+    for (std::size_t i = 0; i < 8; ++i) { bytes.at(8 + i) = static_cast<unsigned char>(ticks >> (8 * i)); }
+    bytes[7] = static_cast<unsigned char>(::getpid());
+  }
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  for (std::size_t i = 0; i < 6; ++i) {
+    bytes.at(i) = static_cast<unsigned char>(static_cast<std::uint64_t>(now) >> (8 * (5 - i)));
+  }
+  bytes[6] = static_cast<unsigned char>(0x70U | (bytes[6] & 0x0FU));  // version 7
+  bytes[8] = static_cast<unsigned char>(0x80U | (bytes[8] & 0x3FU));  // variant
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) { text += '-'; }
+    text += fmt::format("{:02x}", bytes.at(i));
+  }
+  return text;
+}
+
+std::string host_name() {
+  utsname names{};
+  return ::uname(&names) == 0 ? names.nodename : "";
+}
+
+pid_t own_pid() { return ::getpid(); }
+
+void exit_now(int code) { ::_exit(code); }
+
+}  // namespace jobinit::kernel

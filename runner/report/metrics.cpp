@@ -1,0 +1,100 @@
+#include "jobinit/report/metrics.hpp"
+
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "jobinit/base/cause.hpp"
+
+namespace jobinit::report {
+namespace {
+
+class Gauges {
+ public:
+  explicit Gauges(prometheus::Labels common) : common_(std::move(common)) {}
+
+  void set(const std::string& name, const std::string& help, const Document& value) {
+    if (value.is_number()) { set(name, help, value.get<double>(), {}); }
+  }
+  void set(const std::string& name, const std::string& help, double value, const prometheus::Labels& labels) {
+    prometheus::Labels all = common_;
+    all.insert(labels.begin(), labels.end());
+    prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add(all).Set(value);
+  }
+  std::string text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
+
+ private:
+  prometheus::Registry registry_;
+  prometheus::Labels common_;
+};
+
+// Seconds since the epoch of an RFC 3339 time in UTC, as make_report() writes it.
+std::optional<double> epoch_seconds(const Document& text) {
+  std::tm parts{};
+  int milliseconds = 0;
+  if (!text.is_string()) { return std::nullopt; }
+  const auto value = text.get<std::string>();
+  // NOLINTNEXTLINE(cert-err34-c): every field is bounded by its width
+  if (std::sscanf(value.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &milliseconds) != 7) {
+    return std::nullopt;
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return static_cast<double>(::timegm(&parts)) + milliseconds / 1000.0;
+}
+
+// Never throws for what a saved report may lack.
+Document at(const Document& report, const char* part, const char* key) {
+  const auto object = report.find(part);
+  if (object == report.end() || !object->is_object()) { return nullptr; }
+  const auto value = object->find(key);
+  return value == object->end() ? Document(nullptr) : *value;
+}
+
+}  // namespace
+
+std::string prometheus_text(const Document& report, bool with_job_label) {
+  prometheus::Labels common;
+  if (with_job_label) {
+    const Document name = at(report, "job", "name");
+    common["job"] = name.is_string() ? name.get<std::string>() : "job";
+  }
+  Gauges gauges(common);
+  gauges.set("jobinit_job_last_exit_code", "Exit code of the last run, as the container gave it.",
+             at(report, "outcome", "exit_code"));
+  gauges.set("jobinit_job_duration_seconds", "Wall-clock time that the last run took.",
+             at(report, "times", "duration_seconds"));
+  gauges.set("jobinit_job_peak_memory_bytes", "The most memory that the last run used.",
+             at(report, "resources", "peak_memory_bytes"));
+  gauges.set("jobinit_job_memory_limit_bytes", "The memory limit that the last run had.",
+             at(report, "resources", "memory_limit_bytes"));
+  gauges.set("jobinit_job_cpu_user_seconds", "CPU time in user mode that the last run used.",
+             at(report, "resources", "cpu_user_seconds"));
+  gauges.set("jobinit_job_cpu_system_seconds", "CPU time in kernel mode that the last run used.",
+             at(report, "resources", "cpu_system_seconds"));
+  gauges.set("jobinit_job_oom_kills", "Processes that the kernel's OOM killer killed during the last run.",
+             at(report, "resources", "oom_kills"));
+  gauges.set("jobinit_job_running", "1 while the job runs, 0 once it has ended.", 0, {});
+  if (const auto started = epoch_seconds(at(report, "times", "started_at"))) {
+    gauges.set("jobinit_job_last_start_timestamp_seconds", "When the last run started.", *started, {});
+  }
+  if (const auto ended = epoch_seconds(at(report, "times", "ended_at"))) {
+    gauges.set("jobinit_job_last_completion_timestamp_seconds", "When the last run ended, whatever way.", *ended, {});
+    if (at(report, "outcome", "success") == true) {
+      gauges.set("jobinit_job_last_success_timestamp_seconds", "When the last successful run ended.", *ended, {});
+    }
+  }
+  const Document cause = at(report, "outcome", "cause");
+  for (const std::string_view name : cause_names()) {
+    gauges.set("jobinit_job_outcome", "1 for the cause that the last run ended for, 0 for every other.",
+               cause == std::string(name) ? 1 : 0, {{"cause", std::string(name)}});
+  }
+  return gauges.text();
+}
+
+}  // namespace jobinit::report

@@ -1,0 +1,154 @@
+#include "jobinit/supervise/launch.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/process.hpp>
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+
+#include "jobinit/base/text.hpp"
+#include "jobinit/kernel/process.hpp"
+
+namespace jobinit::supervise {
+namespace {
+
+namespace process = boost::process::v2;
+
+constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
+constexpr int kOwnFailure = 125;
+
+std::string_view find_path(const std::vector<std::string>& environment) {
+  for (const std::string& entry : environment) {
+    if (entry.starts_with("PATH=")) { return std::string_view(entry).substr(5); }
+  }
+  return kDefaultPath;
+}
+
+// Every file that the command's name may mean, in the order of execvp(3). An empty part of PATH is the current folder.
+std::vector<std::string> candidates(const LaunchOptions& options) {
+  if (options.executable) { return {*options.executable}; }
+  const std::string& name = options.argv.front();
+  if (name.find('/') != std::string::npos) { return {name}; }
+  std::vector<std::string> files;
+  std::string_view path = find_path(options.environment);
+  for (;;) {
+    const std::size_t colon = std::min(path.find(':'), path.size());
+    const std::string_view folder = path.substr(0, colon);
+    files.push_back(folder.empty() ? name : fmt::format("{}/{}", folder, name));
+    if (colon == path.size()) { return files; }
+    path.remove_prefix(colon + 1);
+  }
+}
+
+// Boost.Process' launcher forks, carries errno back and registers the child; what happens in the child before exec is
+// this. It runs between fork and exec: no allocation, nothing but async-signal-safe calls.
+//
+// It calls execve() itself instead of leaving that to the launcher, for three reasons (Boost 1.81): the launcher closes
+// every descriptor that is not on a list first, while an init passes on what it inherited (its own are all close-on-exec);
+// it reports whatever errno holds after that; and it runs atexit handlers in the child when exec fails.
+struct Child {
+  const LaunchOptions& options;
+  const kernel::SignalState& signals;
+  const std::vector<const char*>& files;
+  const std::vector<const char*>& argv;
+  const std::vector<const char*>& environment;
+
+  template <typename Launcher>
+  process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
+                                    const char* const* /*command_line*/) {
+    ::setsid();
+    // fork() keeps "not dumpable", which would make /proc/self/oom_score_adj root's; exec resets it anyway.
+    kernel::hide_memory(false);
+    if (options.oom_score_adj) { kernel::set_own_oom_score_adj(*options.oom_score_adj); }
+    if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) { return failed(errno); }
+    kernel::restore_signals(signals);
+    int failure = ENOENT;
+    for (const char* file : files) {
+      ::execve(file, const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
+      // Like execvp(3): go on where there is no such file; remember a file that may not be executed.
+      if (errno == ENOENT || errno == ENOTDIR) { continue; }
+      failure = errno;
+      if (errno != EACCES) { break; }
+    }
+    return failed(failure);
+  }
+
+  // Both forms, since the launcher asks for one and calls the other.
+  template <typename... Any>
+  void on_exec_error(Any&&... /*ignored*/) {
+    ::_exit(kNotFound);
+  }
+
+ private:
+  static bool put(int from, int to) { return from == to || ::dup2(from, to) == to; }
+  // The launcher sends the global errno to the parent, not the code it is given.
+  static process::error_code failed(int failure) {
+    errno = failure;
+    return {failure, boost::system::system_category()};
+  }
+};
+
+std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> pointers;
+  pointers.reserve(texts.size() + 1);
+  for (const std::string& text : texts) { pointers.push_back(text.c_str()); }
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+LaunchFailure explain(int code, const LaunchOptions& options) {
+  const std::string& name = options.argv.front();
+  const bool by_path = name.find('/') == std::string::npos && !options.executable;
+  switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+      if (by_path) {
+        return {kNotFound, {fmt::format("{}: command not found in PATH ({})", name, find_path(options.environment)), code}};
+      }
+      if (::access(name.c_str(), F_OK) == 0) {
+        return {kNotFound,
+                {fmt::format("{}: the file is there, but the interpreter or the loader it names is not", name), code}};
+      }
+      return {kNotFound, {fmt::format("{}: no such file", name), code}};
+    case EACCES: return {kNotExecutable, {fmt::format("{}: not executable (permission denied)", name), code}};
+    case ENOEXEC:
+      return {kNotExecutable,
+              {fmt::format("{}: neither a program for this machine nor a script that begins with #!", name), code}};
+    case E2BIG: return {kNotExecutable, {fmt::format("{}: arguments and environment are too large", name), code}};
+    default: return {kNotExecutable, system_error(code, name)};
+  }
+}
+
+}  // namespace
+
+std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const LaunchOptions& options,
+                                          const kernel::SignalState& signals) {
+  const std::vector<std::string> files = candidates(options);
+  const std::vector<const char*> file_pointers = pointers(files);
+  const std::vector<const char*> argv = pointers(options.argv);
+  const std::vector<const char*> environment = pointers(options.environment);
+  const std::vector<const char*> tried(file_pointers.begin(), file_pointers.end() - 1);
+  Child child{options, signals, tried, argv, environment};
+
+  process::posix::default_launcher launcher;
+  process::error_code failure;
+  try {
+    auto started = launcher(loop.get_executor(), failure, files.front(), options.argv, child);
+    // The supervisor's reaper is the one owner of waiting; the handle would wait too, and terminate in its destructor.
+    started.detach();
+  } catch (const boost::system::system_error&) {
+    // pidfd_open(2) came with Linux 5.3 and some sandboxes lack it. The child runs all the same.
+    if (launcher.pid <= 0) { throw; }
+  }
+  if (!failure) { return static_cast<pid_t>(launcher.pid); }
+  if (launcher.pid <= 0) { return LaunchFailure{kOwnFailure, system_error(failure.value(), "starting a process (fork)")}; }
+  kernel::wait_for(launcher.pid);
+  return explain(failure.value(), options);
+}
+
+}  // namespace jobinit::supervise

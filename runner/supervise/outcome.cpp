@@ -1,0 +1,48 @@
+#include "jobinit/supervise/outcome.hpp"
+
+#include <csignal>
+
+namespace jobinit::supervise {
+namespace {
+
+constexpr int kSignalBase = 128;
+constexpr int kTimeoutCode = 124;  // as timeout(1) does
+
+int conventional_code(const kernel::WaitStatus& status) {
+  return status.signaled ? kSignalBase + status.value : status.value;
+}
+
+Cause cause_of(const Facts& facts, const kernel::WaitStatus& status, const ExitPolicy& policy) {
+  if (facts.intent == Intent::timeout) { return Cause::timeout; }
+  if (facts.intent == Intent::stop) { return Cause::stopped; }
+  if (!status.signaled) { return policy.success_codes.contains(status.value) ? Cause::success : Cause::failed; }
+  // Nothing of ours was out, so this SIGKILL came from elsewhere: the kernel's own counter says whether it was its.
+  if (status.value == SIGKILL && facts.oom_kills > 0) { return Cause::oom_killed; }
+  return facts.forwarded.contains(status.value) ? Cause::stopped : Cause::signaled;
+}
+
+int finish(Cause cause, int code, const ExitPolicy& policy) {
+  const auto wanted = policy.by_cause.find(std::string(cause_name(cause)));
+  if (wanted != policy.by_cause.end()) { code = wanted->second; }
+  const auto mapped = policy.remap.find(code);
+  return mapped == policy.remap.end() ? code : mapped->second;
+}
+
+}  // namespace
+
+Verdict judge(const Facts& facts, const ExitPolicy& policy) {
+  Verdict verdict;
+  // A main process that SIGKILL did not end was ended by us, as far as anybody can tell.
+  const kernel::WaitStatus status = facts.status.value_or(kernel::WaitStatus{true, SIGKILL, false});
+  verdict.cause = cause_of(facts, status, policy);
+  if (facts.status) { (status.signaled ? verdict.signal : verdict.job_exit_code) = status.value; }
+  const int code = verdict.cause == Cause::timeout ? kTimeoutCode : conventional_code(status);
+  verdict.exit_code = finish(verdict.cause, code, policy);
+  return verdict;
+}
+
+Verdict judge(Cause cause, int exit_code, const ExitPolicy& policy) {
+  return Verdict{cause, finish(cause, exit_code, policy), std::nullopt, std::nullopt};
+}
+
+}  // namespace jobinit::supervise

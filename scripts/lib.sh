@@ -1,0 +1,68 @@
+# Shared by the scripts beside it (sourced, never run): where things are, how to speak, how to get Debian packages.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${JI_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/jobinit}
+jobs=${JI_JOBS:-$(nproc)}
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# What compiling and linking the binary needs, and nothing else.
+build_packages=(
+  g++ cmake ninja-build pkg-config dpkg-dev ca-certificates
+  libboost1.81-dev libfmt-dev nlohmann-json3-dev libc-ares-dev
+)
+# What the unit and system tests need on top.
+test_packages=(
+  libgtest-dev libgmock-dev python3 python3-pytest python3-jsonschema
+  strace util-linux procps clang-format clang-tidy
+)
+# What the container tests need on top.
+container_packages=(
+  docker.io iptables busybox-static mmdebstrap prometheus prometheus-pushgateway
+)
+# What the benchmarks need on top.
+bench_packages=(tini dumb-init catatonit libbenchmark-dev python3)
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || printf '%s\n' "$package"
+  done
+}
+
+# Installs what is missing of the packages named, as root or by sudo; names what to install where it cannot.
+# A stamp of the package list makes the second call free: dpkg is not even asked.
+need_packages() {
+  local stamp missing as_root=()
+  stamp=$cache/packages.$(printf '%s\n' "$@" /var/lib/dpkg/info | sha256sum | cut -c1-16)
+  if [ -e "$stamp" ] && [ ! /var/lib/dpkg/status -nt "$stamp" ]; then return 0; fi
+  command -v dpkg-query >/dev/null || die "this needs Debian or a relative of it (no dpkg here); CONTRIBUTING.md says how to build elsewhere"
+  missing=$(missing_packages "$@" | tr '\n' ' ')
+  if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ]; then
+      if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        as_root=(sudo -n env)
+      else
+        die "missing packages, and no right to install them. As root: apt-get install --no-install-recommends $missing"
+      fi
+    fi
+    say "installing $missing"
+    if ! apt_install "$missing"; then
+      say "apt's package lists may be old: fetching them"
+      "${as_root[@]}" apt-get update -qq || die "apt-get update failed; missing packages: $missing"
+      apt_install "$missing" || die "apt-get could not install: $missing"
+    fi
+  fi
+  mkdir -p "$cache"
+  touch "$stamp"
+}
+
+apt_install() {
+  # shellcheck disable=SC2086 # a list of package names
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $1 </dev/null >&2
+}
