@@ -10,7 +10,7 @@ target_link_options(jobinit_link_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro,
 
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # An init sleeps: fewer pages beat faster loops.
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
 if(JOBINIT_SANITIZE)
   target_compile_options(jobinit_flags INTERFACE "-fsanitize=${JOBINIT_SANITIZE}" -fno-sanitize-recover=all
                                                  -fno-omit-frame-pointer)

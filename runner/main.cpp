@@ -1,11 +1,21 @@
 // Picks the subcommand; everything else is in the libraries.
+#include <cstdlib>
+#include <exception>
 #include <string_view>
 #include <vector>
 
 #include "jobinit/commands/commands.hpp"
+#include "jobinit/commands/gather.hpp"
 #include "jobinit/kernel/process.hpp"
 
 extern "C" char** environ;  // NOLINT
+
+// Without this libstdc++ links its own handler, which demangles type names: 40 KiB of program and a page of tables in
+// every PID 1, for a message that nobody at 03:00 could use.
+namespace __cxxabiv1 {                                                // NOLINT
+extern std::terminate_handler __terminate_handler;                    // NOLINT
+std::terminate_handler __terminate_handler = [] { std::abort(); };  // NOLINT
+}  // namespace __cxxabiv1
 
 int main(int argc, char** argv) {
   using jobinit::commands::Invocation;
@@ -30,6 +40,11 @@ int main(int argc, char** argv) {
       break;
     }
   }
-  const int code = chosen({arguments, environment});
+  int code = 125;
+  try {
+    code = chosen({arguments, environment});
+  } catch (const std::exception& failure) {  // out of memory before the job was there, most likely
+    jobinit::commands::tell(failure.what());
+  }
   jobinit::kernel::exit_now(code);
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -183,6 +184,8 @@ std::string host_name() {
   utsname names{};
   return ::uname(&names) == 0 ? names.nodename : "";
 }
+
+void give_back_memory() { ::malloc_trim(0); }
 
 pid_t own_pid() { return ::getpid(); }
 

@@ -6,6 +6,12 @@ namespace jobinit::logs {
 
 using boost::asio::posix::stream_descriptor;
 
+namespace {
+
+constexpr std::size_t kBufferSize = 65536;  // as much as a pipe holds by default (pipe(7))
+
+}  // namespace
+
 Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output, Tail& tail,
            std::function<void()> on_change)
     : input_(loop),
@@ -13,7 +19,7 @@ Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output
       output_(std::move(output)),
       tail_(tail),
       on_change_(std::move(on_change)),
-      buffer_(std::make_unique_for_overwrite<std::array<char, 65536>>()) {
+      buffer_(kBufferSize) {
   if (output_.pollable() >= 0) { writable_.emplace(loop); }
 }
 
@@ -42,11 +48,11 @@ void Pump::on_input() {
   // is gone the pipe cannot fill again, and everything is read at once.
   do {
     if (done_ || pending_from_ < pending_to_) { return; }
-    const kernel::Got got = kernel::read_available(pipe_, *buffer_);
+    const kernel::Got got = kernel::read_available(pipe_, buffer_.span());
     if (got.end || (got.would_block && finishing_)) { return end(); }
     if (got.would_block) { break; }
     counts_.bytes += got.bytes;
-    tail_.append(std::span(*buffer_).first(got.bytes));
+    tail_.append(buffer_.span().first(got.bytes));
     pending_from_ = 0;
     pending_to_ = got.bytes;
     if (!flush()) { return; }
@@ -57,7 +63,7 @@ void Pump::on_input() {
 
 bool Pump::flush() {
   while (pending_from_ < pending_to_) {
-    const auto pending = std::span<const char>(*buffer_).subspan(pending_from_, pending_to_ - pending_from_);
+    const auto pending = std::span<const char>(buffer_.span()).subspan(pending_from_, pending_to_ - pending_from_);
     if (output_failed_) {
       counts_.dropped += pending.size();
       pending_from_ = pending_to_;

@@ -5,24 +5,23 @@
 
 namespace jobinit::logs {
 
-Tail::Tail(std::size_t capacity)
-    : capacity_(capacity), ring_(std::make_unique_for_overwrite<char[]>(std::max<std::size_t>(capacity, 1))) {}
+Tail::Tail(std::size_t capacity) : capacity_(capacity), ring_(capacity) {}
 
 void Tail::append(std::span<const char> bytes) {
   seen_ += bytes.size();
   if (capacity_ == 0) { return; }
   if (bytes.size() > capacity_) { bytes = bytes.last(capacity_); }
   const std::size_t first = std::min(bytes.size(), capacity_ - next_);
-  std::memcpy(ring_.get() + next_, bytes.data(), first);
-  std::memcpy(ring_.get(), bytes.data() + first, bytes.size() - first);
+  std::memcpy(ring_.span().data() + next_, bytes.data(), first);
+  std::memcpy(ring_.span().data(), bytes.data() + first, bytes.size() - first);
   next_ = (next_ + bytes.size()) % capacity_;
 }
 
 std::string Tail::text() const {
   if (capacity_ == 0) { return {}; }
-  if (seen_ < capacity_) { return {ring_.get(), seen_}; }
-  std::string text(ring_.get() + next_, capacity_ - next_);
-  return text.append(ring_.get(), next_);
+  if (seen_ < capacity_) { return {ring_.span().data(), seen_}; }
+  std::string text(ring_.span().data() + next_, capacity_ - next_);
+  return text.append(ring_.span().data(), next_);
 }
 
 }  // namespace jobinit::logs

@@ -109,6 +109,7 @@ class Supervisor {
     wait_for_signals();
     // The job may have ended before anybody listened.
     reap_all();
+    kernel::give_back_memory();
     arm_timer();
     return true;
   }

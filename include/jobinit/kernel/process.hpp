@@ -80,6 +80,9 @@ std::string make_uuid_v7();
 std::string host_name();
 pid_t own_pid();
 
+// Free heap pages go back to the kernel: what start-up needed is not what sleeping needs.
+void give_back_memory();
+
 // The calling process ends here, without running destructors: PID 1 has nothing left to free.
 [[noreturn]] void exit_now(int code);
 

@@ -1,15 +1,14 @@
 // Carries one stream of the job's output from its pipe to where jobinit's own output goes, byte for byte and in order.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 
 #include "jobinit/kernel/output.hpp"
+#include "jobinit/kernel/pages.hpp"
 #include "jobinit/logs/tail.hpp"
 
 namespace jobinit::logs {
@@ -49,7 +48,7 @@ class Pump {
   Tail& tail_;
   std::function<void()> on_change_;
   Counts counts_;
-  std::unique_ptr<std::array<char, 65536>> buffer_;
+  kernel::Pages buffer_;
   std::size_t pending_from_ = 0;
   std::size_t pending_to_ = 0;
   bool reading_ = false;

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
+
+#include "jobinit/kernel/pages.hpp"
 
 namespace jobinit::logs {
 
@@ -21,7 +22,7 @@ class Tail {
 
  private:
   std::size_t capacity_;
-  std::unique_ptr<char[]> ring_;  // uninitialised: pages that nothing was written to cost nothing
+  kernel::Pages ring_;
   std::size_t next_ = 0;          // where the next byte goes
   std::size_t seen_ = 0;          // bytes ever appended
 };

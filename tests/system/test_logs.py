@@ -1,0 +1,154 @@
+"""Every byte, in order; a reader that is slow, stuck or gone never gets in the way."""
+import hashlib
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from conftest import BINARY, HANG, clean_env, python, read_report, wait_for_line
+
+WRITES = (
+    "import os,sys,random\n"
+    "r = random.Random(int(sys.argv[1])); left = int(sys.argv[2])\n"
+    "import hashlib; h = hashlib.sha256()\n"
+    "while left:\n"
+    "    b = r.randbytes(min(left, r.randint(1, 100000))); left -= len(b); h.update(b)\n"
+    "    while b: b = b[os.write(int(sys.argv[3]), b):]\n"
+    "open(sys.argv[4], 'w').write(h.hexdigest())"
+)
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+@pytest.mark.parametrize("size", [0, 1, 65536, 65537, 20_000_000])
+def test_byte_exact(jobinit, tmp_path, place, stream, size):
+    digest = tmp_path / "digest"
+    run = jobinit("--quiet", "--", *python(WRITES, size, size, stream, digest), place=place)
+    assert run.code == 0
+    got = run.out if stream == 1 else None
+    if stream == 1:
+        assert hashlib.sha256(got).hexdigest() == digest.read_text()
+    name = {1: "stdout", 2: "stderr"}[stream]
+    assert run.report["logs"]["streams"][name] == {"bytes": size, "dropped_bytes": 0}
+
+
+def test_both_streams_into_one_file_keep_their_order(tmp_path):
+    job = "import os\nfor i in range(20000): os.write(1 + i % 2, b'%d\\n' % i)"
+    with open(tmp_path / "log", "wb") as log:
+        subprocess.run([BINARY, "--quiet", "--", *python(job)], stdout=log, stderr=log, env=clean_env(), check=True,
+                       timeout=HANG)
+    assert (tmp_path / "log").read_bytes() == b"".join(b"%d\n" % i for i in range(20000))
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(start, tmp_path):
+    process = start("--", *python("import sys\nfor i in range(100000): print('line', i)\nsys.exit(6)"))
+    process.stdout.close()
+    assert process.wait(HANG) == 6
+    counts = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    assert 0 < counts["dropped_bytes"] <= counts["bytes"]
+    assert read_report(tmp_path)["logs"]["tail"].endswith("line 99999\n")
+
+
+def test_a_stuck_reader_holds_up_neither_timeout_nor_signals(start, tmp_path):
+    """Nobody reads: the job blocks on its pipe, PID 1 does not."""
+    process = start("--timeout", "1s", "--drain-timeout", "200ms", "--", "yes")
+    assert process.wait(HANG) == 124
+    counts = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    assert counts["dropped_bytes"] > 0
+
+
+def test_a_slow_reader_gets_everything(start, tmp_path):
+    """The job is done at once; its pipe is drained at the reader's pace, beyond --drain-timeout as long as it moves."""
+    size = 150_000
+    process = start("--drain-timeout", "2s", "--", *python(f"import os; os.write(1, b'x' * {size})"))
+    got = bytearray()
+    pause = threading.Event()
+    while chunk := os.read(process.stdout.fileno(), 8192):
+        got += chunk
+        pause.wait(0.05)
+    assert process.wait(HANG) == 0
+    assert bytes(got) == b"x" * size
+    assert read_report(tmp_path)["logs"]["streams"]["stdout"]["dropped_bytes"] == 0
+
+
+def test_the_callers_stdout_is_not_made_non_blocking():
+    read, write = os.pipe()
+    subprocess.run([BINARY, "--quiet", "--", "echo", "hello"], stdout=write, env=clean_env(), check=True, timeout=HANG)
+    assert os.get_blocking(write)
+    os.close(write)
+    assert os.read(read, 100) == b"hello\n"
+    os.close(read)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_a_pipe_that_may_not_be_opened_anew():
+    """A container runtime's pipes are root's: a job's user can write to them, but /proc/self/fd/1 is closed to it."""
+    size = 1_000_000
+    process = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BINARY, "--quiet", "--",
+         *["head", "-c", str(size), "/dev/zero"]],
+        stdout=subprocess.PIPE, env=clean_env(), timeout=HANG, check=True)
+    assert process.stdout == bytes(size)
+
+
+def test_a_socket_as_stdout():
+    import socket
+
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([BINARY, "--quiet", "--", "seq", "100000"], stdout=theirs, env=clean_env())
+    theirs.close()
+    got = b""
+    while chunk := ours.recv(65536):
+        got += chunk
+    assert process.wait(HANG) == 0
+    assert got == b"".join(b"%d\n" % i for i in range(1, 100001))
+
+
+def test_a_file_opened_for_appending(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with open(log, "ab") as out:
+        subprocess.run([BINARY, "--quiet", "--", "echo", "after"], stdout=out, env=clean_env(), check=True, timeout=HANG)
+    assert log.read_text() == "before\nafter\n"
+
+
+def test_the_tail_is_the_newest_part(jobinit):
+    run = jobinit("--tail", "1K", "--", "seq", "1", "10000")
+    logs = run.report["logs"]
+    assert len(logs["tail"]) == 1024 and logs["tail"].endswith("9999\n10000\n") and logs["tail_truncated"]
+    assert jobinit("--tail", "0", "--", "seq", "10").report["logs"]["tail"] == ""
+
+
+def test_on_a_terminal_the_job_has_it(tmp_path):
+    import pty
+
+    main, sub = pty.openpty()
+    code = subprocess.run([BINARY, "--report-to", f"file:{tmp_path}/report.json", "--quiet", "--",
+                           *python("import os,sys; sys.exit(0 if os.isatty(1) and os.isatty(2) else 1)")],
+                          stdin=sub, stdout=sub, stderr=sub, env=clean_env(), timeout=HANG).returncode
+    os.close(main)
+    os.close(sub)
+    assert code == 0
+    assert read_report(tmp_path)["logs"]["captured"] is False
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1], [1, 2], [0, 1, 2]], ids=str)
+def test_closed_standard_descriptors(tmp_path, closed):
+    """The job finds 0, 1 and 2 open, none of them is one of our own files, and the report says what happened."""
+    shell = " ".join(f"{fd}{'<' if fd == 0 else '>'}&-" for fd in closed)
+    report = tmp_path / "report.json"
+    code = subprocess.run(
+        ["sh", "-c", f'exec "$@" {shell}', "sh", BINARY, "--report-to", f"file:{report}", "--",
+         "sh", "-c", "for fd in 0 1 2; do test -e /proc/self/fd/$fd || exit 9; done; echo out; echo err >&2; exit 5"],
+        env=clean_env(), timeout=HANG, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+    assert code == 5
+    assert read_report(tmp_path)["outcome"]["cause"] == "failed"
+
+
+def test_stop_while_the_reader_is_stuck(start, tmp_path):
+    process = start("--stop-grace", "2s", "--report-reserve", "500ms", "--", "sh", "-c", "echo ready; exec yes")
+    wait_for_line(process.stdout, b"ready")
+    process.send_signal(signal.SIGTERM)
+    process.wait(HANG)
+    assert read_report(tmp_path)["outcome"]["cause"] == "stopped"
