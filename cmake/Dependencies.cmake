@@ -1,6 +1,9 @@
 # Where the libraries come from. Header-only ones and c-ares are Debian's packages; OpenSSL, libcurl and prometheus-cpp are
 # built static and minimal by scripts/deps, which is asked for its folder here.
 set(JOBINIT_DEPS_DIR "" CACHE PATH "Folder that holds static OpenSSL, libcurl and prometheus-cpp; empty: scripts/deps' own")
+# A changed recipe is a changed folder: look again, and forget where it was.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS scripts/deps)
+unset(prometheus-cpp_DIR CACHE)
 if(NOT JOBINIT_DEPS_DIR)
   execute_process(COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/deps" --prefix
                   OUTPUT_VARIABLE JOBINIT_DEPS_DIR OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)

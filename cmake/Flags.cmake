@@ -11,12 +11,16 @@ target_link_options(jobinit_link_flags INTERFACE -Wl,--gc-sections -Wl,-z,relro,
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # An init sleeps: fewer pages beat faster loops.
 set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
+if(JOBINIT_FUZZ)
+  # Enough for a stack trace, and half the time to build.
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -gline-tables-only")
+endif()
 if(JOBINIT_SANITIZE)
   target_compile_options(jobinit_flags INTERFACE "-fsanitize=${JOBINIT_SANITIZE}" -fno-sanitize-recover=all
                                                  -fno-omit-frame-pointer)
   target_link_options(jobinit_flags INTERFACE "-fsanitize=${JOBINIT_SANITIZE}")
-  # The interceptors make GCC's flow analysis see uninitialised values where there are none.
-  target_compile_options(jobinit_flags INTERFACE -Wno-maybe-uninitialized)
+  # The interceptors make GCC's flow analysis see uninitialised values where there are none; clang has no such warning.
+  target_compile_options(jobinit_flags INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
 else()
   target_compile_options(jobinit_flags INTERFACE -U_FORTIFY_SOURCE "$<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>")
 endif()

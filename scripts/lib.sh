@@ -25,6 +25,8 @@ test_packages=(
 container_packages=(
   docker.io iptables busybox-static mmdebstrap prometheus prometheus-pushgateway
 )
+# What the fuzzers need on top: clang, and the libFuzzer of its version.
+fuzz_packages=(clang-14 clang libclang-rt-14-dev)
 # What the benchmarks need on top.
 bench_packages=(tini dumb-init catatonit libbenchmark-dev python3)
 

@@ -7,24 +7,33 @@ namespace {
 
 constexpr std::string_view kEnvPrefix = "JOBINIT_";
 
-std::string unknown(std::string_view what, std::string_view name, std::string_view prefix,
-                    std::span<const std::string> known) {
+std::string_view nearest_of(std::string_view name, std::span<const std::string> known) {
   const std::vector<std::string_view> candidates(known.begin(), known.end());
-  const std::string_view near = nearest(name, candidates);
+  return nearest(name, candidates);
+}
+
+std::string unknown(std::string_view what, std::string_view name, std::string_view prefix, std::string_view near) {
   if (near.empty()) { return fmt::format("{}{}: no such {}; see jobinit --help", prefix, name, what); }
   return fmt::format("{}{}: no such {}; did you mean {}{}?", prefix, name, what, prefix, near);
 }
 
-std::string unknown_flag(std::string_view name) {
+// Tells, and returns how many arguments it took: a mistyped option takes its value along, lest the value be run as the
+// command and the options behind it, the report's among them, be lost.
+std::size_t refuse_flag(std::string_view name, bool has_value, std::span<const std::string> rest,
+                        std::vector<std::string>& problems) {
   std::vector<std::string> known{"help", "version"};
   for (const Setting& setting : settings_table()) { known.emplace_back(setting.flag); }
-  return unknown("option", name, "--", known);
+  const std::string_view near = nearest_of(name, known);
+  problems.push_back(unknown("option", name, "--", near));
+  const Setting* meant = find_by_flag(near);
+  const bool takes_value = meant != nullptr && !meant->boolean() && !has_value;
+  return takes_value && !rest.empty() && !rest.front().starts_with("--") ? 2 : 1;
 }
 
 std::string unknown_variable(std::string_view name) {
   std::vector<std::string> known;
   for (const Setting& setting : settings_table()) { known.push_back(setting.env()); }
-  return unknown("setting", name, "", known);
+  return unknown("setting", name, "", nearest_of(name, known));
 }
 
 // Sinks are URLs, in which a comma is a letter like any other; codes may be separated by either.
@@ -48,8 +57,7 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
     if (!negated) { setting = nullptr; }
   }
   if (setting == nullptr) {
-    into.problems.push_back(unknown_flag(name));
-    return 1;
+    return refuse_flag(name, has_value, arguments.subspan(at + 1), into.problems);
   }
   std::size_t taken = 1;
   if (!has_value) {
@@ -74,6 +82,21 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
     earlier->texts = std::move(texts);  // given twice, the last one counts, as everywhere
   }
   return taken;
+}
+
+// Kubernetes tells every pod of a service named "jobinit-..." in variables that look like ours (Kubernetes documentation,
+// "Service", "Environment variables"; docker's links had the same form): JOBINIT_X_SERVICE_HOST, JOBINIT_X_SERVICE_PORT_HTTP,
+// JOBINIT_X_PORT=tcp://10.0.0.1:80, JOBINIT_X_PORT_80_TCP_ADDR.
+bool is_service_link(std::string_view name, std::string_view value) {
+  if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != std::string_view::npos) { return true; }
+  const std::size_t scheme = value.find("://");
+  const bool address = scheme != std::string_view::npos && value.find_first_of("0123456789", scheme) != std::string_view::npos;
+  if (name.ends_with("_PORT") && address) { return true; }
+  const std::size_t port = name.rfind("_PORT_");
+  if (port == std::string_view::npos) { return false; }
+  const std::string_view rest = name.substr(port + 6);
+  const std::size_t digits = rest.find_first_not_of("0123456789");
+  return digits != 0 && digits != std::string_view::npos && rest[digits] == '_';
 }
 
 }  // namespace
@@ -114,7 +137,7 @@ Parsed parse_environment(std::span<const std::string> environment) {
     const std::string value = entry.substr(std::min(equals + 1, entry.size()));
     const Setting* setting = find_by_env(name);
     if (setting == nullptr) {
-      parsed.problems.push_back(unknown_variable(name));
+      if (!is_service_link(name, value)) { parsed.problems.push_back(unknown_variable(name)); }
     } else if (!value.empty()) {  // set but empty is how many schedulers say "not set"
       parsed.given.push_back({Source::environment, name, setting, split_values(*setting, value)});
     }
@@ -131,12 +154,18 @@ Resolved resolve(std::vector<Given> given) {
   }
   std::stable_sort(given.begin(), given.end(), [](const Given& a, const Given& b) { return a.source < b.source; });
   for (const Given& one : given) {
-    one.setting->clear(resolved.settings);
+    Settings tried = resolved.settings;
+    bool good = true;
+    one.setting->clear(tried);
     for (const std::string& text : one.texts) {
-      if (const auto assigned = one.setting->assign(resolved.settings, text); !assigned) {
+      if (const auto assigned = one.setting->assign(tried, text); !assigned) {
         resolved.problems.push_back(fmt::format("{}: {}", one.where, assigned.failure().message));
+        good = false;
       }
     }
+    // The run is refused, but the refusal is still to be reported: by the best settings that there are.
+    if (!good) { continue; }
+    resolved.settings = std::move(tried);
     resolved.origin[one.setting->flag] = one;
   }
   return resolved;

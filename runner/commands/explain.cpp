@@ -6,7 +6,8 @@
 namespace jobinit::commands {
 
 int explain(const Invocation& invocation) {
-  const Gathered gathered = gather(invocation);
+  Gathered gathered = gather(invocation);
+  take_operands_as_command(gathered);
   if (gathered.arguments.help) {
     return kernel::write_patiently(1, cli::help_text(), std::chrono::seconds(10)) ? 0 : 125;
   }

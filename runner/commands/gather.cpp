@@ -1,6 +1,7 @@
 #include "jobinit/commands/gather.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "jobinit/base/environment.hpp"
 #include "jobinit/job/job_file.hpp"
@@ -75,9 +76,20 @@ Gathered gather(const Invocation& invocation) {
   return gathered;
 }
 
+std::string take_operands_as_command(Gathered& gathered) {
+  const std::vector<std::string>& operands = gathered.arguments.operands;
+  if (operands.empty()) { return ""; }
+  cli::Given& origin = gathered.resolved.origin["command"];
+  std::string unused = std::exchange(origin.where, "the arguments");
+  origin = {cli::Source::flag, origin.where, cli::find_by_flag("command"), operands};
+  gathered.resolved.settings.command = operands;
+  return unused;
+}
+
 void tell(const std::string& text) {
-  using namespace std::chrono_literals;
-  kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), 1s);
+  // A reader that stood still once is not waited for again: each line's patience would add up.
+  static std::chrono::milliseconds patience = std::chrono::seconds(1);
+  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), patience)) { patience = {}; }
 }
 
 }  // namespace jobinit::commands

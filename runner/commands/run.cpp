@@ -53,7 +53,10 @@ class Run {
     gathered_ = gather(invocation_);
     cli::Settings& settings = gathered_.resolved.settings;
     if (gathered_.arguments.help || gathered_.arguments.version) { return inform(); }
-    choose_command();
+    if (const std::string unused = take_operands_as_command(gathered_); !unused.empty()) {
+      tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
+    }
+    check_command();
     subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name), settings.command,
                 gathered_.platform.name, gathered_.platform.ids, kernel::host_name(), settings.timeout};
     auto signalfd = kernel::open_signalfd();
@@ -74,15 +77,8 @@ class Run {
     return kernel::write_patiently(1, text, std::chrono::seconds(10)) ? 0 : kRefused;
   }
 
-  // Operands are the strongest, as any flag is.
-  void choose_command() {
-    std::vector<std::string>& command = gathered_.resolved.settings.command;
-    if (!gathered_.arguments.operands.empty()) {
-      if (const auto other = gathered_.resolved.origin.find("command"); other != gathered_.resolved.origin.end()) {
-        tell(fmt::format("note: {} is not used, since the arguments name a command", other->second.where));
-      }
-      command = gathered_.arguments.operands;
-    }
+  void check_command() {
+    const std::vector<std::string>& command = gathered_.resolved.settings.command;
     if (command.empty() && gathered_.problems.empty()) {
       gathered_.problems.emplace_back(
           "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
@@ -115,8 +111,11 @@ class Run {
   // Reports, tells, and gives the exit code back.
   int finish(Outcome outcome, const kernel::Fd& signalfd) {
     const cli::Settings& settings = gathered_.resolved.settings;
-    // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end.
-    for (const std::string& problem : outcome.problems) { tell(problem); }
+    // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end. The summary of any
+    // other ending has them in it.
+    if (outcome.verdict.cause == Cause::rejected || settings.quiet) {
+      for (const std::string& problem : outcome.problems) { tell(problem); }
+    }
     if (outcome.unkillable) { tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind"); }
     const report::Document document = report::make_report(subject_, outcome);
     deliver::CourierOptions options;
@@ -132,7 +131,8 @@ class Run {
     const bool all_delivered =
         std::all_of(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
     if (!settings.quiet) { tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries)); }
-    if (settings.report_required && !all_delivered) { return kRefused; }
+    // A job that failed by itself keeps its code: that is what somebody will look for.
+    if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) { return kRefused; }
     return outcome.verdict.exit_code;
   }
 

@@ -1,5 +1,6 @@
 #include "jobinit/deliver/courier.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,6 +24,7 @@ using supervise::TimePoint;
 constexpr std::size_t kMostAnswerBytes = 64 * 1024;
 // The deliver process is asked to be done a little before it is killed, so that it can still say what failed.
 constexpr Duration kKillMargin = 250ms;
+constexpr Duration kReaderPatience = 2s;
 
 // Watches over one deliver process until it has ended or its time is up.
 class Errand {
@@ -140,8 +142,15 @@ class Errand {
   std::string text_;
 };
 
-Delivery write_local(const Sink& sink, const report::Document& report) {
-  const auto written = sink.kind->write(sink, report);
+// A log reader that stands still must not hold up the exit, and leaves the network its share of what time there is.
+Duration patience_for_readers(const CourierOptions& options) {
+  if (!options.not_later_than) { return kReaderPatience; }
+  const Duration left = *options.not_later_than - std::chrono::steady_clock::now();
+  return std::clamp<Duration>(left / 4, Duration::zero(), kReaderPatience);
+}
+
+Delivery write_local(const Sink& sink, const report::Document& report, Duration patience) {
+  const auto written = sink.kind->write(sink, report, patience);
   return {sink.shown, static_cast<bool>(written), written ? "" : written.failure().message};
 }
 
@@ -162,7 +171,7 @@ std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vec
       continue;
     }
     try {
-      results[i] = write_local(sinks[i], report);
+      results[i] = write_local(sinks[i], report, patience_for_readers(options));
     } catch (const std::exception& failure) {
       results[i] = {sinks[i].shown, false, failure.what()};
     }

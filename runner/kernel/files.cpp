@@ -6,22 +6,54 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 #include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/process.hpp"
 
 namespace jobinit::kernel {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
 
+Error writing(const std::string& path) { return system_error(errno, fmt::format("writing {}", path)); }
+
 Result<void> write_all(const Fd& file, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
     if (written < 0 && errno == EINTR) { continue; }
-    if (written < 0) { return system_error(errno, fmt::format("writing {}", path)); }
+    if (written < 0) { return writing(path); }
     content.remove_prefix(static_cast<std::size_t>(written));
   }
+  // EINVAL: a device, which has nothing to be synced.
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) { return writing(path); }
   return {};
+}
+
+// What a link leads to, so that the link stays; the path itself where nothing is there yet.
+std::string resolve_links(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> target(::realpath(path.c_str(), nullptr), std::free);
+  return target == nullptr ? path : target.get();
+}
+
+// A file that cannot be renamed over: mounted by itself (EBUSY), or in a folder that is not ours to write to.
+bool must_stay_in_place(int code) {
+  return code == EBUSY || code == EACCES || code == EPERM || code == EROFS || code == EXDEV;
+}
+
+Result<void> write_beside(const std::string& path, std::string_view content) {
+  // In containers every jobinit is pid 1, so that only chance keeps two that share a volume apart; O_EXCL refuses a
+  // link that somebody left there.
+  const std::string temporary = fmt::format("{}.{}.tmp", path, make_uuid_v7());
+  const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+  if (!file) { return writing(path); }
+  auto written = write_all(file, content, path);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = system_error(errno, fmt::format("renaming to {}", path));
+  }
+  if (!written) { ::unlink(temporary.c_str()); }
+  return written;
 }
 
 }  // namespace
@@ -46,31 +78,26 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 }
 
 Result<void> replace_file(const std::string& path, std::string_view content) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  // The pid keeps two jobinits that share a volume apart; O_EXCL refuses a symlink that somebody left there.
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  ::unlink(temporary.c_str());
-  Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
-  if (!file) { return system_error(errno, fmt::format("writing {}", path)); }
-  auto written = write_all(file, content, path);
-  if (written && ::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
-    written = system_error(errno, fmt::format("writing {}", path));
+  const std::string target = resolve_links(path);
+  struct stat status {};
+  const bool exists = ::stat(target.c_str(), &status) == 0;
+  // Renaming over a device or a FIFO would take it away from everybody else.
+  if (exists && !S_ISREG(status.st_mode)) { return overwrite_file(target, content); }
+  const auto replaced = write_beside(target, content);
+  if (!replaced && exists && must_stay_in_place(replaced.failure().code)) {
+    const auto overwritten = overwrite_file(target, content);
+    return overwritten ? overwritten : replaced;
   }
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    written = system_error(errno, fmt::format("renaming to {}", path));
-  }
-  if (!written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
+  if (!replaced) { return replaced; }
+  const std::size_t slash = target.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : target.substr(0, slash + 1);
   if (const Fd at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); at) { ::fsync(at.get()); }
   return {};
 }
 
 Result<void> overwrite_file(const std::string& path, std::string_view content) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, kFileMode));
-  if (!file) { return system_error(errno, fmt::format("writing {}", path)); }
+  if (!file) { return writing(path); }
   return write_all(file, content, path);
 }
 

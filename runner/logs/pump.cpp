@@ -1,5 +1,6 @@
 #include "jobinit/logs/pump.hpp"
 
+#include <algorithm>
 #include <boost/system/error_code.hpp>
 
 namespace jobinit::logs {
@@ -45,12 +46,15 @@ void Pump::wait_for_input() {
 
 void Pump::on_input() {
   // One buffer a turn, so that a job that never stops writing cannot keep the loop from clocks and signals; when the job
-  // is gone the pipe cannot fill again, and everything is read at once.
+  // is gone, what it left in the pipe is read at once, and no more than that: a stranger may hold the pipe and write on.
   do {
     if (done_ || pending_from_ < pending_to_) { return; }
-    const kernel::Got got = kernel::read_available(pipe_, buffer_.span());
+    if (finishing_ && last_bytes_ == 0) { return end(); }
+    const std::span<char> room = buffer_.span().first(finishing_ ? std::min(kBufferSize, last_bytes_) : kBufferSize);
+    const kernel::Got got = kernel::read_available(pipe_, room);
     if (got.end || (got.would_block && finishing_)) { return end(); }
     if (got.would_block) { break; }
+    if (finishing_) { last_bytes_ -= got.bytes; }
     counts_.bytes += got.bytes;
     tail_.append(buffer_.span().first(got.bytes));
     pending_from_ = 0;
@@ -89,6 +93,7 @@ bool Pump::flush() {
 void Pump::finish() {
   if (done_ || finishing_) { return; }
   finishing_ = true;
+  last_bytes_ = kernel::unread_bytes(pipe_);
   on_input();
 }
 

@@ -40,6 +40,13 @@ std::string_view peak_source_name(supervise::PeakSource source) {
   return "none";
 }
 
+// A child that the kernel took without the main process ending of it explains many a failure.
+std::string oom_part(const Outcome& outcome) {
+  const std::uint64_t kills = outcome.resources.oom_kills.value_or(0);
+  if (kills == 0 || outcome.verdict.cause == Cause::oom_killed) { return ""; }
+  return fmt::format(", the kernel's OOM killer took {} process{}", kills, kills == 1 ? "" : "es");
+}
+
 // How the main process itself ended: "exit 3", "killed by SIGTERM".
 std::string ending(const supervise::Verdict& verdict) {
   if (verdict.job_exit_code) { return fmt::format("exit {}", *verdict.job_exit_code); }
@@ -90,7 +97,7 @@ Document logs_part(const Outcome& outcome) {
 std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
   const std::string name = valid_utf8(subject.job_name);
   const std::string after = human_duration(outcome.duration);
-  const std::string memory = memory_part(outcome.resources);
+  const std::string memory = memory_part(outcome.resources) + oom_part(outcome);
   const std::string how = ending(outcome.verdict);
   switch (outcome.verdict.cause) {
     case Cause::success: return fmt::format("{} succeeded: {} after {}{}", name, how, after, memory);

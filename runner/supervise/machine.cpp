@@ -47,10 +47,12 @@ class Stepper {
 
   void operator()(const TreeEmpty&) {
     switch (state().phase) {
-      case Phase::settling:
-      case Phase::killing: drain(); break;
+      // Running or stopping: somebody else has taken the main process' status (a tracer's bug, the kernel's). There is
+      // nothing left to wait for, and waiting for it would be for ever.
       case Phase::running:
       case Phase::stopping:
+      case Phase::settling:
+      case Phase::killing: drain(); break;
       case Phase::draining:
       case Phase::finished: break;
     }

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int kSignalBase = 128;
 constexpr int kTimeoutCode = 124;  // as timeout(1) does
+constexpr int kOwnFailureCode = 125;
 
 int conventional_code(const kernel::WaitStatus& status) {
   return status.signaled ? kSignalBase + status.value : status.value;
@@ -31,6 +32,7 @@ int finish(Cause cause, int code, const ExitPolicy& policy) {
 }  // namespace
 
 Verdict judge(const Facts& facts, const ExitPolicy& policy) {
+  if (!facts.status && !facts.unkillable) { return judge(Cause::internal, kOwnFailureCode, policy); }
   Verdict verdict;
   // A main process that SIGKILL did not end was ended by us, as far as anybody can tell.
   const kernel::WaitStatus status = facts.status.value_or(kernel::WaitStatus{true, SIGKILL, false});

@@ -25,6 +25,7 @@ class MemoryWitness {
     if (!group_) { return; }
     oom_kills_before_ = group_->oom_kills();
     exclusive_ = group_->exclusive();
+    peak_before_ = group_->peak();
   }
 
   std::uint64_t oom_kills() const { return resources_.oom_kills.value_or(0); }
@@ -35,8 +36,10 @@ class MemoryWitness {
     resources_.memory_limit = group_->limit();
     const auto now = group_->oom_kills();
     if (now && oom_kills_before_) { resources_.oom_kills = *now - std::min(*now, *oom_kills_before_); }
-    // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not.
-    if (const auto peak = exclusive_ ? group_->peak() : std::nullopt) {
+    // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not. A peak
+    // that did not rise was reached before the job: by whatever set the container up, or, where v1 hides them from a pid
+    // namespace, by strangers after all.
+    if (const auto peak = exclusive_ ? group_->peak() : std::nullopt; peak && peak > peak_before_) {
       resources_.peak_memory = peak;
       resources_.peak_source = PeakSource::cgroup;
     }
@@ -56,6 +59,7 @@ class MemoryWitness {
  private:
   std::optional<kernel::MemoryCgroup> group_;
   std::optional<std::uint64_t> oom_kills_before_;
+  std::optional<std::uint64_t> peak_before_;
   bool exclusive_ = false;
   Resources resources_;
 };
@@ -176,7 +180,7 @@ class Supervisor {
       if (anybody_left) { outcome_.leftover = kernel::descendants(kernel::own_pid()).size(); }
       feed(MainEnded{*main_status});
     }
-    if (!anybody_left && state_.main_status) { feed(TreeEmpty{}); }
+    if (!anybody_left) { feed(TreeEmpty{}); }
   }
 
   void on_logs() {
@@ -239,8 +243,10 @@ class Supervisor {
     facts.status = state_.main_status;
     facts.intent = state_.intent;
     facts.forwarded = state_.forwarded;
+    facts.unkillable = state_.unkillable;
     facts.oom_kills = memory_.oom_kills();
     outcome_.verdict = judge(facts, plan_.exits);
+    if (!facts.status && !facts.unkillable) { outcome_.problems.emplace_back("the job's exit status went to somebody else"); }
     for (std::size_t i = 0; i < pumps_.size(); ++i) {
       pumps_[i]->abandon();
       outcome_.streams.push_back({stream_names_[i], pumps_[i]->counts()});

@@ -1,7 +1,6 @@
 """What the container tests are made of: commands, a Pushgateway, and jobs in containers."""
 import datetime
 import json
-import os
 import shutil
 import subprocess
 import threading
@@ -20,9 +19,9 @@ PATIENCE = 300  # seconds until something that hangs is given up; nothing here i
 
 
 def need(condition, reason):
-    """Skips where it is not met, or fails when skips are not wanted."""
+    """Skips where it is not met."""
     if not condition:
-        (pytest.fail if os.environ.get("JI_STRICT") == "1" else pytest.skip)(reason)
+        pytest.skip(reason)
 
 
 def run(*command, check=True, **options):

@@ -19,15 +19,6 @@ if SANITIZED:
     os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=0")
 
 
-def pytest_collection_modifyitems(items):
-    if not os.environ.get("JI_STRICT"):
-        return
-    for item in items:
-        for mark in list(item.iter_markers("skipif")):
-            if mark.args and mark.args[0]:
-                item.add_marker(pytest.mark.xfail(False, reason="strict"))
-
-
 def clean_env(**extra):
     """The environment without settings of ours, so that the caller's do not change the tests."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("JOBINIT_", "JI_"))}

@@ -46,7 +46,7 @@ std::string_view nearest(std::string_view mistyped, std::span<const std::string_
 // The bytes as valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD (Unicode 15, 3.9).
 std::string valid_utf8(std::string_view bytes);
 
-// Without what a URL may carry of credentials: "https://user:***@host/path?***".
+// Without what a URL may carry of credentials: "https://***@host/path?***".
 std::string mask_url(std::string_view url);
 
 }  // namespace jobinit

@@ -45,7 +45,8 @@ struct Resolved {
   std::vector<std::string> problems;
 };
 
-// Applies what was given over the built-in defaults. Weaker sources come into force where no stronger one speaks, but are
+// Applies what was given over the built-in defaults. A bad value is a problem, and leaves the next weaker source's standing:
+// a refused run is still reported. Weaker sources come into force where no stronger one speaks, but are
 // checked all the same: a mistake that only shows when another setting is removed is a trap.
 Resolved resolve(std::vector<Given> given);
 

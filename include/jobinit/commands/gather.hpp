@@ -21,6 +21,10 @@ struct Gathered {
 
 Gathered gather(const Invocation& invocation);
 
+// Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is now
+// not used; empty: nowhere.
+std::string take_operands_as_command(Gathered& gathered);
+
 // "jobinit: <text>" on stderr; never blocks for long.
 void tell(const std::string& text);
 

@@ -53,6 +53,7 @@ class Pump {
   std::size_t pending_to_ = 0;
   bool reading_ = false;
   bool finishing_ = false;
+  std::size_t last_bytes_ = 0;  // finishing: how much of what the job left is still to be read
   bool output_failed_ = false;
   bool done_ = false;
 };

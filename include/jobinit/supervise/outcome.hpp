@@ -30,9 +30,10 @@ struct Verdict {
 
 // What is known when everything is over.
 struct Facts {
-  std::optional<kernel::WaitStatus> status;  // nullopt: the main process could not even be killed
+  std::optional<kernel::WaitStatus> status;  // nullopt: it could not even be killed, or its status went astray
   std::optional<Intent> intent;
   std::set<int> forwarded;
+  bool unkillable = false;
   std::uint64_t oom_kills = 0;  // that the cgroup counted during the run
 };
 

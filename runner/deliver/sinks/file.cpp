@@ -20,7 +20,7 @@ std::string path_of(const Sink& sink) {
   return sink.target.starts_with("///") ? sink.target.substr(2) : sink.target;
 }
 
-Result<void> write(const Sink& sink, const report::Document& report) {
+Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
   return kernel::replace_file(path_of(sink), report.dump(2) + "\n");
 }
 

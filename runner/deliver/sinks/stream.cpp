@@ -10,20 +10,16 @@
 namespace jobinit::deliver {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::array<std::string_view, 2> kSchemes{"stdout", "stderr"};
-// A log reader that stands still must not hold up the exit.
-constexpr auto kPatience = 2s;
 
 Result<void> check(const Sink& sink) {
   if (!sink.target.empty()) { return error("{}: takes nothing after the colon", sink.scheme); }
   return {};
 }
 
-Result<void> write(const Sink& sink, const report::Document& report) {
+Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
   const int fd = sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
-  if (kernel::write_patiently(fd, report.dump() + "\n", kPatience)) { return {}; }
+  if (kernel::write_patiently(fd, report.dump() + "\n", std::chrono::duration_cast<std::chrono::milliseconds>(patience))) { return {}; }
   return error("{} is closed, or nobody reads it", sink.scheme);
 }
 

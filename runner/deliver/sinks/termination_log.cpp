@@ -40,7 +40,7 @@ std::string message(const report::Document& report) {
   return text;
 }
 
-Result<void> write(const Sink& sink, const report::Document& report) {
+Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
   try {
     return kernel::overwrite_file(sink.target.empty() ? "/dev/termination-log" : sink.target, message(report));
   } catch (const nlohmann::json::exception& failure) {  // a saved report that was edited

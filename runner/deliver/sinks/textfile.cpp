@@ -16,7 +16,7 @@ Result<void> check(const Sink& sink) {
   return {};
 }
 
-Result<void> write(const Sink& sink, const report::Document& report) {
+Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
   return kernel::replace_file(sink.target, report::prometheus_text(report, /*with_job_label=*/true));
 }
 

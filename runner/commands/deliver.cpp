@@ -82,7 +82,7 @@ int deliver_saved(const Gathered& gathered) {
   };
   for (std::size_t i = 0; i < gathered.sinks.size(); ++i) {
     if (gathered.sinks[i].kind->network()) { continue; }
-    const auto written = gathered.sinks[i].kind->write(gathered.sinks[i], *report);
+    const auto written = gathered.sinks[i].kind->write(gathered.sinks[i], *report, 10s);
     on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
   }
   send(gathered.sinks, *report, gathered.resolved.settings.report_timeout, on_answer);

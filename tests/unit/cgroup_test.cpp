@@ -1,0 +1,277 @@
+// The memory cgroup as containers of every kind show it: /proc/self/{cgroup,mountinfo} and the hierarchy, as fixtures.
+#include "jobinit/kernel/cgroup.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "support.hpp"
+
+namespace jobinit::kernel {
+namespace {
+
+constexpr std::uint64_t kMi = 1U << 20U;
+
+// mountinfo's other lines, which must not confuse anybody.
+constexpr const char* kOtherMounts =
+    "22 1 0:21 / /proc rw,nosuid - proc proc rw\n"
+    "23 1 0:22 / /sys ro,nosuid - sysfs sysfs ro\n"
+    "30 23 0:25 / /sys/fs/cgroup ro - tmpfs tmpfs rw,mode=755\n"
+    "31 30 0:26 / /sys/fs/cgroup/cpu,cpuacct ro master:5 - cgroup cgroup rw,cpu,cpuacct\n"
+    "32 30 0:27 / /sys/fs/cgroup/systemd ro - cgroup cgroup rw,xattr,name=systemd\n"
+    "garbage\n"
+    "40 1 8:1 / /data rw - ext4 /dev/sda1 rw\n";
+
+std::string mounts(const std::string& cgroup_line) { return kOtherMounts + cgroup_line; }
+
+struct Row {
+  const char* name;
+  test::Tree tree;
+  int version;
+  std::vector<std::string> folders;
+  std::optional<std::uint64_t> limit;
+  std::optional<std::uint64_t> peak;
+  std::optional<std::uint64_t> oom_kills;
+};
+
+class Cgroup : public testing::TestWithParam<Row> {};
+
+TEST_P(Cgroup, IsReadAsTheKernelMeansIt) {
+  const Row& row = GetParam();
+  const test::Machine machine(row.tree);
+  const auto group = MemoryCgroup::find(machine.root());
+  ASSERT_TRUE(group);
+  EXPECT_EQ(group->version(), row.version);
+  std::vector<std::string> folders;
+  for (const std::string& folder : row.folders) {
+    folders.push_back(machine.root()(folder));
+  }
+  EXPECT_EQ(group->folders(), folders);
+  EXPECT_EQ(group->limit(), row.limit);
+  EXPECT_EQ(group->peak(), row.peak);
+  EXPECT_EQ(group->oom_kills(), row.oom_kills);
+}
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> all{
+      {"v1, docker without a cgroup namespace",
+       {{"/proc/self/cgroup",
+         "12:pids:/docker/4f1c\n11:cpu,cpuacct:/docker/4f1c\n9:memory:/docker/4f1c\n1:name=systemd:/x\n"},
+        {"/proc/self/mountinfo",
+         mounts("36 30 0:31 /docker/4f1c /sys/fs/cgroup/memory ro,nosuid master:15 - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n"},
+        {"/sys/fs/cgroup/memory/memory.max_usage_in_bytes", "104857600\n"},
+        {"/sys/fs/cgroup/memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       512 * kMi,
+       100 * kMi,
+       3},
+      {"v1, on the host, a tighter parent",
+       {{"/proc/self/cgroup", "9:hugetlb,memory:/slurm/job_7/step_0\n"},
+        {"/proc/self/mountinfo", mounts("36 30 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/slurm/job_7/step_0/memory.limit_in_bytes", "9223372036854771712\n"},
+        {"/sys/fs/cgroup/memory/slurm/job_7/memory.limit_in_bytes", "268435456\n"},
+        {"/sys/fs/cgroup/memory/slurm/memory.limit_in_bytes", "536870912\n"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"},
+        {"/sys/fs/cgroup/memory/slurm/job_7/step_0/memory.max_usage_in_bytes", "4096\n"}},
+       1,
+       {"/sys/fs/cgroup/memory/slurm/job_7/step_0", "/sys/fs/cgroup/memory/slurm/job_7", "/sys/fs/cgroup/memory/slurm",
+        "/sys/fs/cgroup/memory"},
+       256 * kMi,
+       4096,
+       std::nullopt},  // before 4.13 the counter is not there
+      {"v1, no limit",
+       {{"/proc/self/cgroup", "9:memory:/\n"},
+        {"/proc/self/mountinfo", mounts("36 30 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"},
+        {"/sys/fs/cgroup/memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       std::nullopt,
+       std::nullopt,
+       0},
+      {"v1, 64 KiB pages, no limit",
+       {{"/proc/self/cgroup", "9:memory:/\n"},
+        {"/proc/self/mountinfo", mounts("36 30 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854710272\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       std::nullopt,
+       std::nullopt,
+       std::nullopt},
+      {"v2, private namespace",
+       {{"/proc/self/cgroup", "0::/\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate\n")},
+        {"/sys/fs/cgroup/memory.max", "1073741824\n"},
+        {"/sys/fs/cgroup/memory.peak", "209715200\n"},
+        {"/sys/fs/cgroup/memory.events", "low 0\nhigh 0\nmax 12\noom 2\noom_kill 1\noom_group_kill 5\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       1024 * kMi,
+       200 * kMi,
+       1},
+      {"v2, a tighter ancestor, and max here",
+       {{"/proc/self/cgroup", "0::/kubepods/pod1/c1\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n")},
+        {"/sys/fs/cgroup/kubepods/pod1/c1/memory.max", "max\n"},
+        {"/sys/fs/cgroup/kubepods/pod1/memory.max", "134217728\n"},
+        {"/sys/fs/cgroup/kubepods/memory.max", "8589934592\n"},
+        {"/sys/fs/cgroup/kubepods/pod1/c1/memory.events", "oom_kill 0\n"}},
+       2,
+       {"/sys/fs/cgroup/kubepods/pod1/c1", "/sys/fs/cgroup/kubepods/pod1", "/sys/fs/cgroup/kubepods", "/sys/fs/cgroup"},
+       128 * kMi,
+       std::nullopt,  // before 5.19 the kernel does not say
+       0},
+      {"v2, no limit anywhere",
+       {{"/proc/self/cgroup", "0::/\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n")},
+        {"/sys/fs/cgroup/memory.max", "max\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       std::nullopt,
+       std::nullopt,
+       std::nullopt},
+      {"v2, a limit of nothing is a limit",
+       {{"/proc/self/cgroup", "0::/\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n")},
+        {"/sys/fs/cgroup/memory.max", "0\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       0,
+       std::nullopt,
+       std::nullopt},
+      {"v2, without a namespace, only the container's own folder mounted",
+       {{"/proc/self/cgroup", "0::/system.slice/docker-4f1c.scope\n"},
+        {"/proc/self/mountinfo",
+         mounts("36 23 0:31 /system.slice/docker-4f1c.scope /sys/fs/cgroup ro - cgroup2 cgroup rw\n")},
+        {"/sys/fs/cgroup/memory.max", "67108864\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       64 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v2, moved below the mounted folder",
+       {{"/proc/self/cgroup", "0::/docker/4f1c/job\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 /docker/4f1c /sys/fs/cgroup rw - cgroup2 cgroup rw\n")},
+        {"/sys/fs/cgroup/memory.max", "67108864\n"},
+        {"/sys/fs/cgroup/job/memory.max", "33554432\n"}},
+       2,
+       {"/sys/fs/cgroup/job", "/sys/fs/cgroup"},
+       32 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v2, a path that only starts like the mounted folder",
+       {{"/proc/self/cgroup", "0::/docker/4f1cafe/job\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 /docker/4f1c /sys/fs/cgroup rw - cgroup2 cgroup rw\n")},
+        {"/sys/fs/cgroup/memory.max", "67108864\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       64 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v2, outside of the namespace's root",
+       {{"/proc/self/cgroup", "0::/../../other\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n")},
+        {"/sys/fs/cgroup/memory.max", "67108864\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       64 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"hybrid: memory is in v1, though v2 is mounted too",
+       {{"/proc/self/cgroup", "9:memory:/docker/4f1c\n1:name=systemd:/docker/4f1c\n0::/docker/4f1c\n"},
+        {"/proc/self/mountinfo",
+         mounts("35 30 0:30 /docker/4f1c /sys/fs/cgroup/unified ro - cgroup2 cgroup2 rw\n"
+                "36 30 0:31 /docker/4f1c /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/unified/memory.max", "1\n"},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       512 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"hybrid: memory was moved to v2",
+       {{"/proc/self/cgroup", "8:cpu,cpuacct:/docker/4f1c\n0::/docker/4f1c\n"},
+        {"/proc/self/mountinfo", mounts("35 30 0:30 /docker/4f1c /sys/fs/cgroup/unified ro - cgroup2 cgroup2 rw\n")},
+        {"/sys/fs/cgroup/unified/memory.max", "536870912\n"}},
+       2,
+       {"/sys/fs/cgroup/unified"},
+       512 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"figures that are none",
+       {{"/proc/self/cgroup", "0::/\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n")},
+        {"/sys/fs/cgroup/memory.max", "12 34\n"},
+        {"/sys/fs/cgroup/memory.peak", "\n"},
+        {"/sys/fs/cgroup/memory.events", "oom_kill\noom_kill_x 3\n"}},
+       2,
+       {"/sys/fs/cgroup"},
+       std::nullopt,
+       std::nullopt,
+       std::nullopt},
+  };
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Containers, Cgroup, testing::ValuesIn(rows()), test::kRowName);
+
+TEST(CgroupSearch, FindsNoneWhereNoneIsToBeSeen) {
+  const std::string v2_mount = mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
+  for (const test::Tree& tree : std::vector<test::Tree>{
+           {},                                                                              // no /proc
+           {{"/proc/self/cgroup", "0::/\n"}},                                               // half of it
+           {{"/proc/self/mountinfo", v2_mount}},                                            //
+           {{"/proc/self/cgroup", ""}, {"/proc/self/mountinfo", v2_mount}},                 //
+           {{"/proc/self/cgroup", "garbage\n:\n1\n"}, {"/proc/self/mountinfo", v2_mount}},  //
+           {{"/proc/self/cgroup", "0::/\n"}, {"/proc/self/mountinfo", kOtherMounts}},       // not mounted
+           {{"/proc/self/cgroup", "9:memory:/\n"}, {"/proc/self/mountinfo", v2_mount}},     // the other version is
+           {{"/proc/self/cgroup", "8:cpu:/\n"},
+            {"/proc/self/mountinfo", mounts("36 30 0:31 / /m rw - cgroup c rw,memory")}},
+       }) {
+    const test::Machine machine(tree);
+    EXPECT_FALSE(MemoryCgroup::find(machine.root())) << testing::PrintToString(tree);
+  }
+}
+
+// gVisor, lxcfs and friends write these files too. Whatever they say, PID 1 must not fall over it.
+TEST(CgroupSearch, SurvivesAPathWithoutASlash) {
+  const test::Machine machine(
+      {{"/proc/self/cgroup", "0::docker\n"},
+       {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n")}});
+  EXPECT_NO_THROW(static_cast<void>(MemoryCgroup::find(machine.root())));
+}
+
+TEST(CgroupSearch, IsExclusiveOnlyWhenNobodyElseIsCounted) {
+  struct Case {
+    const char* name;
+    std::optional<std::string> procs;
+    bool exclusive;
+  };
+  const std::string self = std::to_string(::getpid()) + "\n";
+  const std::string parent = std::to_string(::getppid()) + "\n";
+  for (const Case& one : {
+           Case{"alone", self, true},
+           Case{"with the parent: docker run --init", parent + self, true},
+           Case{"with a stranger", self + "999999999\n", false},
+           Case{"with one of another pid namespace", "0\n" + self, false},
+           Case{"not told", std::nullopt, false},
+           Case{"nonsense", "self\n", false},
+           // The folder that we see is not the one we are in: a v2 group with children has no processes itself.
+           Case{"nobody, so not us", "", false},
+           Case{"only the parent, so not us", parent, false},
+       }) {
+    test::Tree tree{{"/proc/self/cgroup", "0::/\n"},
+                    {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n")}};
+    if (one.procs) {
+      tree["/sys/fs/cgroup/cgroup.procs"] = *one.procs;
+    }
+    const test::Machine machine(tree);
+    const auto group = MemoryCgroup::find(machine.root());
+    ASSERT_TRUE(group);
+    EXPECT_EQ(group->exclusive(), one.exclusive) << one.name;
+  }
+}
+
+}  // namespace
+}  // namespace jobinit::kernel

@@ -1,0 +1,164 @@
+// The job file, and what becomes of it: settings, problems that name key and place, and the job that is started.
+#include "jobinit/job/job_file.hpp"
+
+#include <gmock/gmock.h>
+
+#include "jobinit/job/job_spec.hpp"
+#include "support.hpp"
+
+namespace jobinit::job {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr const char* kWhere = "job.json";
+
+struct Row {
+  const char* name;
+  std::string text;
+  std::string flag;
+  std::vector<std::string> texts;
+};
+
+class Value : public testing::TestWithParam<Row> {};
+
+TEST_P(Value, IsReadAsAFlagWouldBe) {
+  const Row& row = GetParam();
+  const cli::Parsed parsed = parse_job_file(row.text, kWhere);
+  EXPECT_THAT(parsed.problems, IsEmpty());
+  ASSERT_EQ(parsed.given.size(), 1U);
+  const cli::Given& given = parsed.given.front();
+  EXPECT_EQ(given.setting->flag, row.flag);
+  EXPECT_EQ(given.texts, row.texts);
+  EXPECT_EQ(given.source, cli::Source::job_file);
+  EXPECT_THAT(given.where, HasSubstr(given.setting->key()));
+  EXPECT_THAT(given.where, HasSubstr(kWhere));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, Value,
+    testing::Values(
+        Row{"text", R"({"timeout": "15m"})", "timeout", {"15m"}},
+        Row{"number", R"({"timeout": 90})", "timeout", {"90"}},
+        Row{"fraction", R"({"timeout": 1.5})", "timeout", {"1.5"}},
+        Row{"boolean", R"({"quiet": true})", "quiet", {"true"}},
+        Row{"array", R"({"report_to": ["file:/a b", "stdout:"]})", "report-to", {"file:/a b", "stdout:"}},
+        Row{"array of numbers", R"({"success_codes": [0, 3]})", "success-codes", {"0", "3"}},
+        Row{"empty array", R"({"success_codes": []})", "success-codes", {}},
+        Row{"object", R"({"exit_code": {"failed": 1, "timeout": 75}})", "exit-code", {"failed=1", "timeout=75"}},
+        Row{"several values in one text, by commas", R"({"success_codes": "0,3"})", "success-codes", {"0", "3"}},
+        Row{"several values in one text, by blanks",
+            R"({"report_to": "stdout: stderr:"})",
+            "report-to",
+            {"stdout:", "stderr:"}},
+        Row{"command as a line", R"({"command": "./import | tee log"})", "command", {"./import | tee log"}},
+        Row{"command as an array", R"({"command": ["./import", "--full"]})", "command", {R"(["./import","--full"])"}},
+        Row{"line comment", "{\n// nightly\n\"name\": \"feed\"}", "name", {"feed"}},
+        Row{"block comment", R"({/* nightly */ "name": "feed"})", "name", {"feed"}},
+        Row{"a text that looks like a comment", R"({"name": "a//b/*c*/"})", "name", {"a//b/*c*/"}}),
+    test::kRowName);
+
+TEST(JobFile, ProblemsNameKeyAndPlace) {
+  for (const auto& [text, expected] : std::vector<std::pair<const char*, std::vector<const char*>>>{
+           {R"({"timeuot": "15m"})", {kWhere, "\"timeuot\"", "did you mean \"timeout\"?"}},
+           {R"({"stop-grace": "5s"})", {kWhere, "\"stop-grace\"", "did you mean \"stop_grace\"?"}},
+           {R"({"job": "other.json"})", {kWhere, "no such setting \"job\""}},  // a file cannot say where it is
+           {R"({"xyzzyxyzzy": 1})", {kWhere, "no such setting \"xyzzyxyzzy\""}},
+           {R"({"timeout": null})", {kWhere, "\"timeout\"", "null"}},
+           {R"({"timeout": ["15m"]})", {kWhere, "\"timeout\"", "array"}},
+           {R"({"timeout": {"a": 1}})", {kWhere, "\"timeout\"", "object"}},
+           {R"({"report_to": [["stdout:"]]})", {kWhere, "\"report_to\""}},
+           {R"({"exit_code": {"timeout": [75]}})", {kWhere, "\"exit_code\""}},
+           {"{\n\n \"timeout\": }", {kWhere, "line 3"}},
+           {"", {kWhere}},
+           {"[]", {kWhere, "must be a JSON object"}},
+           {"\"timeout\"", {kWhere, "must be a JSON object"}},
+           {"{\"name\": \"\xff\"}", {kWhere}}}) {
+    const cli::Parsed parsed = parse_job_file(text, kWhere);
+    EXPECT_THAT(parsed.given, IsEmpty()) << text;
+    ASSERT_EQ(parsed.problems.size(), 1U) << text;
+    for (const char* part : expected) {
+      EXPECT_THAT(parsed.problems.front(), HasSubstr(part));
+    }
+    EXPECT_TRUE(test::is_valid_utf8(parsed.problems.front()));
+  }
+}
+
+TEST(JobFile, TellsEveryProblemAndKeepsWhatIsGood) {
+  const cli::Parsed parsed = parse_job_file(R"({"timeuot": 1, "name": "feed", "tail": null, "quiet": []})", kWhere);
+  EXPECT_EQ(parsed.problems.size(), 3U);
+  ASSERT_EQ(parsed.given.size(), 1U);
+  EXPECT_EQ(parsed.given.front().setting->flag, "name");
+}
+
+// A sink's credentials are in this file, and its problems go to stderr and into the report.
+TEST(JobFile, AProblemNeverRepeatsCredentials) {
+  const std::string good = R"({"report_to": ["pushgateway+http://user:s3cret@host"], "name": "feed"})";
+  for (std::size_t length = 0; length < good.size(); ++length) {
+    for (const std::string& text : {good.substr(0, length), good.substr(0, length) + "\n" + good.substr(length)}) {
+      for (const std::string& problem : parse_job_file(text, kWhere).problems) {
+        ASSERT_THAT(problem, Not(HasSubstr("s3c"))) << text;
+      }
+    }
+  }
+}
+
+TEST(JobFile, TheUsualFileMayBeMissing) {
+  const test::Machine empty({});
+  const cli::Parsed parsed = load_job_file("", empty.root());
+  EXPECT_THAT(parsed.given, IsEmpty());
+  EXPECT_THAT(parsed.problems, IsEmpty());
+}
+
+TEST(JobFile, TheUsualFileIsFound) {
+  const test::Machine machine(test::Tree{{kUsualJobFile, R"({"name": "feed"})"}});
+  const cli::Parsed parsed = load_job_file("", machine.root());
+  EXPECT_THAT(parsed.problems, IsEmpty());
+  ASSERT_EQ(parsed.given.size(), 1U);
+  EXPECT_THAT(parsed.given.front().texts, ElementsAre("feed"));
+}
+
+TEST(JobFile, AFileThatWasAskedForMustBeThere) {
+  const test::TemporaryFolder folder;
+  const cli::Parsed parsed = load_job_file(folder / "missing.json");
+  ASSERT_EQ(parsed.problems.size(), 1U);
+  EXPECT_THAT(parsed.problems.front(), HasSubstr(folder / "missing.json"));
+}
+
+// ---- what is started ------------------------------------------------------------------------------------------------
+
+TEST(JobSpec, NameIsTheFirstThereIs) {
+  struct Naming {
+    const char* setting;
+    const char* platform;
+    std::vector<std::string> command;
+    const char* name;
+  };
+  for (const Naming& row :
+       {Naming{"feed", "import", {"/app/run.sh"}, "feed"}, Naming{"", "import", {"/app/run.sh"}, "import"},
+        Naming{"", "", {"/app/run.sh", "-v"}, "run.sh"}, Naming{"", "", {"python3"}, "python3"},
+        Naming{"", "", {"/app/"}, "job"}, Naming{"", "", {""}, "job"}, Naming{"", "", {}, "job"}}) {
+    cli::Settings settings;
+    settings.name = row.setting;
+    settings.command = row.command;
+    EXPECT_EQ(job_name(settings, row.platform), row.name);
+  }
+}
+
+TEST(JobSpec, CredentialsOfJobinitAreNotPassedOn) {
+  cli::Settings settings;
+  settings.command = {"./import", "--full"};
+  const std::vector<std::string> environment{"PATH=/bin",           "JOBINIT_REPORT_TO=pushgateway+http://u:s3cret@h",
+                                             "JOBINIT_TIMEOUT=15m", "EMPTY=",
+                                             "JOBINIT_REPORT_TO",   "MY_JOBINIT_REPORT_TO=mine"};
+  const JobSpec spec = make_job_spec(settings, environment, "import");
+  EXPECT_EQ(spec.name, "import");
+  EXPECT_EQ(spec.argv, settings.command);
+  EXPECT_THAT(spec.environment, ElementsAre("PATH=/bin", "JOBINIT_TIMEOUT=15m", "EMPTY=", "MY_JOBINIT_REPORT_TO=mine"));
+}
+
+}  // namespace
+}  // namespace jobinit::job

@@ -1,0 +1,290 @@
+// The report document: every figure in its place, one sentence a cause, and nothing that is no text.
+#include "jobinit/report/report.hpp"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <functional>
+#include <set>
+
+#include "jobinit/report/version.hpp"
+#include "support.hpp"
+
+namespace jobinit::report {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Report, HasEverythingInItsPlace) {
+  const Document expected = Document::parse(R"({
+    "schema_version": 1,
+    "jobinit_version": ")" + std::string(kVersion) +
+                                            R"(",
+    "run_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "job": {"name": "import-feed", "command": ["python3", "import.py", "--full"], "timeout_seconds": 900.0},
+    "platform": {"name": "kubernetes", "host": "import-feed-x7x2q",
+                 "ids": {"HOSTNAME": "import-feed-x7x2q", "namespace": "batch"}},
+    "times": {"started_at": "2023-11-14T22:13:20.250Z", "ended_at": "2023-11-14T22:14:50.750Z", "duration_seconds": 90.5},
+    "outcome": {"cause": "success", "success": true, "exit_code": 0, "job_exit_code": 0, "signal": null,
+                "summary": "import-feed succeeded: exit 0 after 1m31s, peak memory 412 MiB of 512 MiB", "problems": []},
+    "resources": {"cpu_user_seconds": 12.5, "cpu_system_seconds": 0.75, "peak_memory_bytes": 432013312,
+                  "peak_memory_source": "cgroup", "memory_limit_bytes": 536870912, "oom_kills": 0},
+    "logs": {"captured": true,
+             "streams": {"stdout": {"bytes": 1000, "dropped_bytes": 0}, "stderr": {"bytes": 200, "dropped_bytes": 7}},
+             "tail": "reading feed\nwrote 17 rows\n", "tail_truncated": false},
+    "processes": {"reaped": 4, "leftover": 2, "killed": 1, "unkillable": false}
+  })");
+  EXPECT_EQ(test::sample_report().dump(2), expected.dump(2)) << "the order of the members is part of it";
+}
+
+TEST(Report, SaysNullForWhatIsNotKnown) {
+  Subject subject = test::sample_subject();
+  subject.timeout = 0s;
+  supervise::Outcome outcome;
+  outcome.verdict = {Cause::signaled, 139, std::nullopt, SIGSEGV};
+  const Document report = make_report(subject, outcome);
+  EXPECT_TRUE(report["job"]["timeout_seconds"].is_null());
+  EXPECT_TRUE(report["outcome"]["job_exit_code"].is_null());
+  EXPECT_EQ(report["outcome"]["signal"], "SIGSEGV");
+  EXPECT_EQ(report["outcome"]["success"], false);
+  EXPECT_TRUE(report["resources"]["peak_memory_bytes"].is_null());
+  EXPECT_EQ(report["resources"]["peak_memory_source"], "none");
+  EXPECT_TRUE(report["resources"]["memory_limit_bytes"].is_null());
+  EXPECT_TRUE(report["resources"]["oom_kills"].is_null());
+  EXPECT_EQ(report["logs"]["captured"], false);
+  EXPECT_EQ(report["logs"]["streams"], Document::object());
+  EXPECT_EQ(report["times"]["started_at"], "1970-01-01T00:00:00.000Z");
+}
+
+TEST(Report, IsValidJsonWhateverBytesTheJobHad) {
+  const std::string bytes = "a\xff\xC3(\x00z"s + "\xED\xA0\x80";
+  Subject subject = test::sample_subject();
+  subject.job_name = bytes;
+  subject.command = {bytes, "b"};
+  subject.host = bytes;
+  subject.platform_ids = {{"HOSTNAME", bytes}};
+  for (const std::string_view name : cause_names()) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.verdict.cause = *cause_from_name(name);
+    outcome.problems = {bytes};
+    outcome.tail = bytes;
+    const Document report = make_report(subject, outcome);
+    std::string text;
+    ASSERT_NO_THROW(text = report.dump()) << name;
+    const auto back = parse_report(text);
+    ASSERT_TRUE(back) << back.failure().message;
+    EXPECT_EQ((*back)["logs"]["tail"], valid_utf8(bytes));
+    EXPECT_EQ((*back)["job"]["command"][1], "b");
+  }
+}
+
+// ---- the sentence ---------------------------------------------------------------------------------------------------
+
+struct Sentence {
+  const char* name;
+  Cause cause;
+  std::optional<int> job_exit_code;
+  std::optional<int> signal;
+  std::vector<std::string> problems;
+  const char* text;
+};
+
+class Summary : public testing::TestWithParam<Sentence> {};
+
+TEST_P(Summary, IsOneSentenceForPeople) {
+  const Sentence& row = GetParam();
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.verdict = {row.cause, 1, row.job_exit_code, row.signal};
+  outcome.problems = row.problems;
+  outcome.duration = 12min + 4s;
+  EXPECT_EQ(summary_sentence(test::sample_subject(), outcome), row.text);
+}
+
+const std::vector<Sentence>& sentences() {
+  static const std::vector<Sentence> all{
+      {"success",
+       Cause::success,
+       0,
+       {},
+       {},
+       "import-feed succeeded: exit 0 after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"failed", Cause::failed, 3, {}, {}, "import-feed failed: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"signaled",
+       Cause::signaled,
+       {},
+       SIGSEGV,
+       {},
+       "import-feed was killed by SIGSEGV, which jobinit did not send, after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"timeout",
+       Cause::timeout,
+       {},
+       SIGKILL,
+       {},
+       "import-feed ran into its timeout of 15m00s: killed by SIGKILL after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"timeout, answered",
+       Cause::timeout,
+       0,
+       {},
+       {},
+       "import-feed ran into its timeout of 15m00s: exit 0 after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"timeout, unkillable",
+       Cause::timeout,
+       {},
+       {},
+       {},
+       "import-feed ran into its timeout of 15m00s: not even SIGKILL ended it after 12m04s, peak memory 412 MiB of 512 "
+       "MiB"},
+      {"oom killed",
+       Cause::oom_killed,
+       {},
+       SIGKILL,
+       {},
+       "import-feed was killed by the kernel, out of memory, after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"stopped",
+       Cause::stopped,
+       {},
+       SIGTERM,
+       {},
+       "import-feed was stopped from outside: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"rejected", Cause::rejected, {}, {}, {"a"}, "import-feed was not started: 1 thing is wrong with its settings"},
+      {"rejected twice",
+       Cause::rejected,
+       {},
+       {},
+       {"a", "b"},
+       "import-feed was not started: 2 things are wrong with its settings"},
+      {"not started",
+       Cause::not_started,
+       {},
+       {},
+       {"./import: No such file or directory"},
+       "import-feed could not be started: ./import: No such file or directory"},
+      {"internal",
+       Cause::internal,
+       {},
+       {},
+       {"out of memory", "and more"},
+       "import-feed: jobinit itself failed: out of memory; and more"},
+  };
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Causes, Summary, testing::ValuesIn(sentences()), test::kRowName);
+
+TEST(Report, EveryCauseHasASentence) {
+  std::set<Cause> covered;
+  for (const Sentence& row : sentences()) {
+    covered.insert(row.cause);
+  }
+  EXPECT_EQ(covered.size(), cause_names().size());
+}
+
+TEST(Report, NoSentenceBreaksOff) {
+  for (const std::string_view name : cause_names()) {
+    supervise::Outcome outcome;  // nothing is known, no problem was told
+    outcome.verdict.cause = *cause_from_name(name);
+    const std::string text = summary_sentence(test::sample_subject(), outcome);
+    EXPECT_THAT(text, Not(testing::EndsWith(": "))) << name;
+    EXPECT_THAT(text, testing::StartsWith("import-feed")) << name;
+    EXPECT_THAT(text, Not(HasSubstr("memory 0"))) << name;
+  }
+}
+
+TEST(Report, SentenceTellsOfMemory) {
+  struct Row {
+    std::optional<std::uint64_t> peak;
+    std::optional<std::uint64_t> limit;
+    std::optional<std::uint64_t> kills;
+    Cause cause;
+    const char* ending;
+  };
+  for (const Row& row :
+       {Row{{}, {}, {}, Cause::failed, "after 1m31s"}, Row{{}, 1024, 0, Cause::failed, "after 1m31s"},
+        Row{1024, {}, 0, Cause::failed, "after 1m31s, peak memory 1.0 KiB"},
+        Row{1024, 2048, 1, Cause::failed, "peak memory 1.0 KiB of 2.0 KiB, the kernel's OOM killer took 1 process"},
+        Row{{}, {}, 2, Cause::success, "after 1m31s, the kernel's OOM killer took 2 processes"},
+        Row{{}, {}, 1, Cause::oom_killed, "out of memory, after 1m31s"}}) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.verdict.cause = row.cause;
+    outcome.resources.peak_memory = row.peak;
+    outcome.resources.memory_limit = row.limit;
+    outcome.resources.oom_kills = row.kills;
+    EXPECT_THAT(summary_sentence(test::sample_subject(), outcome), testing::EndsWith(row.ending));
+  }
+}
+
+// ---- reading a saved one --------------------------------------------------------------------------------------------
+
+TEST(Report, IsReadBack) {
+  const Document report = test::sample_report();
+  for (const int indent : {-1, 2}) {
+    const auto back = parse_report(report.dump(indent));
+    ASSERT_TRUE(back) << back.failure().message;
+    EXPECT_EQ(*back, report);
+  }
+}
+
+TEST(Report, RefusesWhatIsNone) {
+  const auto changed = [](const std::function<void(Document&)>& change) {
+    Document report = test::sample_report();
+    change(report);
+    return report.dump();
+  };
+  std::vector<std::pair<std::string, std::string>> rows{
+      {"", "not a JSON document"},
+      {"{", "not a JSON document"},
+      {test::sample_report().dump().substr(0, 200), "not a JSON document"},
+      {"\"\xff\"", "not a JSON document"},
+      {"null", "no schema_version"},
+      {"[1]", "no schema_version"},
+      {"{}", "no schema_version"},
+      {changed([](Document& report) { report["schema_version"] = "1"; }), "no schema_version"},
+      {changed([](Document& report) { report["schema_version"] = 2; }),
+       "schema version 2, while this jobinit knows version 1"},
+      {changed([](Document& report) { report["schema_version"] = 0; }), "schema version 0"},
+  };
+  for (const char* part : {"job", "platform", "times", "outcome", "resources", "logs"}) {
+    rows.emplace_back(changed([&](Document& report) { report.erase(part); }), fmt::format("no \"{}\"", part));
+    rows.emplace_back(changed([&](Document& report) { report[part] = 7; }), fmt::format("no \"{}\"", part));
+  }
+  for (const auto& [text, message] : rows) {
+    const auto report = parse_report(text);
+    ASSERT_FALSE(report) << text;
+    EXPECT_THAT(report.failure().message, HasSubstr(message)) << text;
+  }
+}
+
+// ---- the schema -----------------------------------------------------------------------------------------------------
+
+TEST(Schema, ListsEveryCauseAndEveryMember) {
+  const Document schema = Document::parse(report_schema());
+  std::vector<std::string> causes(cause_names().begin(), cause_names().end());
+  EXPECT_EQ(schema["properties"]["outcome"]["properties"]["cause"]["enum"], Document(causes));
+  EXPECT_EQ(schema["properties"]["schema_version"]["const"], kSchemaVersion);
+  const auto keys = [](const Document& object) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : object.items()) {
+      names.push_back(name);
+    }
+    return names;
+  };
+  const Document report = test::sample_report();
+  EXPECT_EQ(keys(schema["properties"]), keys(report));
+  EXPECT_EQ(schema["required"], Document(keys(report)));
+  for (const auto& [name, part] : report.items()) {
+    if (!part.is_object()) {
+      continue;
+    }
+    const Document& described = schema["properties"][name];
+    EXPECT_THAT(keys(described["properties"]), testing::UnorderedElementsAreArray(keys(part))) << name;
+    EXPECT_THAT(described["required"].get<std::vector<std::string>>(), testing::UnorderedElementsAreArray(keys(part)))
+        << name;
+    EXPECT_EQ(described["additionalProperties"], false) << name;
+  }
+}
+
+}  // namespace
+}  // namespace jobinit::report

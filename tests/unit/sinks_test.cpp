@@ -1,0 +1,449 @@
+// Sinks: how they are written in a setting, and what arrives in each.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <set>
+#include <stdexcept>
+
+#include "jobinit/deliver/sink.hpp"
+#include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/output.hpp"
+#include "jobinit/report/metrics.hpp"
+#include "support.hpp"
+
+namespace jobinit::deliver {
+namespace {
+
+using namespace std::chrono_literals;
+using report::Document;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+Sink sink_of(const std::string& text) {
+  auto sink = parse_sink(text);
+  if (!sink) {
+    throw std::runtime_error(text + ": " + sink.failure().message);
+  }
+  return *sink;
+}
+
+void deliver(const std::string& text, const Document& report) {
+  const Sink sink = sink_of(text);
+  ASSERT_NE(sink.kind->write, nullptr);
+  const auto written = sink.kind->write(sink, report, 1s);
+  ASSERT_TRUE(written) << written.failure().message;
+}
+
+// ---- how they are written -------------------------------------------------------------------------------------------
+
+struct Good {
+  const char* name;
+  std::string text;
+  const char* scheme;
+  const char* target;
+  bool network;
+  const char* shown = nullptr;  // null: as written
+};
+
+class GoodSink : public testing::TestWithParam<Good> {};
+
+TEST_P(GoodSink, IsUnderstood) {
+  const Good& row = GetParam();
+  const auto sink = parse_sink(row.text);
+  ASSERT_TRUE(sink) << sink.failure().message;
+  EXPECT_EQ(sink->scheme, row.scheme);
+  EXPECT_EQ(sink->target, row.target);
+  EXPECT_EQ(sink->shown, row.shown == nullptr ? row.text : row.shown);
+  EXPECT_EQ(sink->kind->network(), row.network);
+  EXPECT_EQ(sink->kind->write == nullptr, row.network) << "either PID 1 writes it or the deliver process sends it";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, GoodSink,
+    testing::Values(
+        Good{"file", "file:/run/report.json", "file", "/run/report.json", false},
+        Good{"file as a URL", "file:///run/report.json", "file", "///run/report.json", false},
+        Good{"file in this folder", "file:report.json", "file", "report.json", false},
+        Good{"file with a colon", "file:/run/a:b", "file", "/run/a:b", false},
+        Good{"stdout", "stdout:", "stdout", "", false}, Good{"stderr", "stderr:", "stderr", "", false},
+        Good{"termination log", "termination-log:", "termination-log", "", false},
+        Good{"termination log elsewhere", "termination-log:/dev/t", "termination-log", "/dev/t", false},
+        Good{"textfile", "textfile:/t/job.prom", "textfile", "/t/job.prom", false},
+        Good{"pushgateway", "pushgateway+http://host:9091", "pushgateway+http", "//host:9091", true},
+        Good{"pushgateway by IPv6", "pushgateway+http://[::1]:9091", "pushgateway+http", "//[::1]:9091", true},
+        Good{"pushgateway, trailing slash", "pushgateway+https://host/", "pushgateway+https", "//host/", true},
+        Good{"pushgateway, labels", "pushgateway+https://host/region/eu", "pushgateway+https", "//host/region/eu",
+             true},
+        Good{"pushgateway, base64 label", "pushgateway+https://host/path@base64/L3Zhcg", "pushgateway+https",
+             "//host/path@base64/L3Zhcg", true},
+        Good{"pushgateway, credentials", "pushgateway+https://user:s3cret@host/region/eu", "pushgateway+https",
+             "//user:s3cret@host/region/eu", true, "pushgateway+https://***@host/region/eu"}),
+    test::kRowName);
+
+struct Bad {
+  const char* name;
+  const char* text;
+  const char* message;
+};
+
+class BadSink : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadSink, IsRefusedAtTheStart) {
+  const auto sink = parse_sink(GetParam().text);
+  ASSERT_FALSE(sink) << GetParam().text;
+  EXPECT_THAT(sink.failure().message, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, BadSink,
+    testing::Values(
+        Bad{"nothing", "", "SCHEME:TARGET"}, Bad{"a path", "/run/report.json", "such as file:/var/run/report.json"},
+        Bad{"scheme without colon", "stdout", "such as stdout:..."},
+        Bad{"mistyped scheme without colon", "stdotu", "such as stdout:..."},
+        Bad{"mistyped scheme", "fiel:/run/report.json", "\"fiel:\" is no sink; did you mean file:?"},
+        Bad{"mistyped pushgateway", "pushgatway+http://host", "did you mean pushgateway+http:?"},
+        Bad{"schemes are lower case", "FILE:/run/report.json", "did you mean file:?"},
+        Bad{"unknown scheme", "carrierpigeon://host",
+            "there are file, stdout, stderr, termination-log, textfile, push"},
+        Bad{"no scheme", ":/run/report.json", "is no sink"}, Bad{"file without a path", "file:", "needs the path"},
+        Bad{"a folder", "file:/run/", "needs the path of a file"},
+        Bad{"stdout with a target", "stdout:/x", "stdout: takes nothing after the colon"},
+        Bad{"textfile of another name", "textfile:/t/job.txt", "*.prom"},
+        Bad{"pushgateway without slashes", "pushgateway+http:host", "write it like pushgateway+http://HOST[:PORT]"},
+        Bad{"pushgateway without a host", "pushgateway+http://", "no host"},
+        Bad{"pushgateway with a port only", "pushgateway+http://:9091", "no host"},
+        Bad{"pushgateway with credentials only", "pushgateway+http://user:pass@/a/b", "no host"},
+        Bad{"pushgateway, a label without a value", "pushgateway+http://host/region", "pairs of /LABEL/VALUE"},
+        Bad{"pushgateway, the job label", "pushgateway+http://host/job/x", "set it with --name"},
+        Bad{"pushgateway, no label name", "pushgateway+http://host/a-b/x", "\"a-b\" is not a label name"},
+        Bad{"pushgateway, label that starts with a digit", "pushgateway+http://host/1a/x",
+            "\"1a\" is not a label name"},
+        Bad{"pushgateway, no name before base64", "pushgateway+http://host/@base64/eA", "is not a label name"},
+        Bad{"pushgateway, a query", "pushgateway+http://host/?a=b", "a query has no meaning"},
+        Bad{"pushgateway, a fragment", "pushgateway+http://host/#a", "a query has no meaning"}),
+    test::kRowName);
+
+TEST(Sinks, MessagesNeverRepeatSecrets) {
+  for (const char* text : {
+           "s3cret",                                      // the whole value in the wrong variable
+           "pushgatway+http://user:s3cret@host",          // mistyped scheme
+           "http://user:s3cret@host",                     // none at all
+           "pushgateway+http://user:s3cret@",             // no host
+           "pushgateway+http://user:s3cret@host/region",  // bad labels
+           "pushgateway+http://user:s3cret@host/job/x",   //
+           "pushgateway+http://user:s3cret@host/a-b/x",   //
+           "pushgateway+http://host?token=s3cret",        //
+           "pushgateway+http://host/#s3cret",             //
+           "pushgateway+http:user:s3cret@host",           // mistyped slashes
+           "pushgateway+http:/user:s3cret@host",          //
+           "pushgateway+http:user@host?token=s3cret",     //
+           "pushgateway+http://user:pass/s3cret@host",    // a password that should have been encoded
+           "pushgateway+http://user:pass?s3cret@host",    //
+           "pushgateway+http://user:pass#s3cret@host",    //
+           "textfile:https://user:s3cret@host",           // the wrong sink
+           "stdout://user:s3cret@host",                   //
+       }) {
+    const auto sink = parse_sink(text);
+    EXPECT_FALSE(sink) << text;
+    if (!sink) {
+      EXPECT_THAT(sink.failure().message, Not(HasSubstr("s3cret"))) << text;
+    }
+  }
+}
+
+TEST(Sinks, EveryKindHasNamesOfItsOwn) {
+  std::set<std::string_view> schemes;
+  for (const SinkKind* kind : sink_kinds()) {
+    EXPECT_FALSE(kind->schemes.empty());
+    for (const std::string_view scheme : kind->schemes) {
+      EXPECT_TRUE(schemes.insert(scheme).second) << scheme;
+    }
+    EXPECT_NE(kind->check, nullptr);
+    EXPECT_NE(kind->write == nullptr, kind->request == nullptr) << kind->schemes.front();
+  }
+}
+
+// ---- file and textfile ----------------------------------------------------------------------------------------------
+
+TEST(FileSink, WritesTheReport) {
+  const test::TemporaryFolder folder;
+  const Document report = test::sample_report();
+  for (const char* form : {"file:", "file://"}) {
+    const std::string path = folder / (std::string(form) == "file:" ? "path.json" : "url.json");
+    deliver(form + path, report);
+    const std::string text = test::content_of(path);
+    EXPECT_TRUE(text.ends_with("}\n"));
+    const auto back = report::parse_report(text);
+    ASSERT_TRUE(back) << back.failure().message;
+    EXPECT_EQ(*back, report);
+  }
+  EXPECT_THAT(folder.names(), testing::UnorderedElementsAre("path.json", "url.json"));
+}
+
+TEST(FileSink, TellsWhyItCouldNot) {
+  const test::TemporaryFolder folder;
+  for (const std::string& text : {"file:" + (folder / "missing/report.json"), "textfile:" + (folder / "missing/a.prom"),
+                                  "termination-log:" + (folder / "missing/log")}) {
+    const Sink sink = sink_of(text);
+    const auto written = sink.kind->write(sink, test::sample_report(), 1s);
+    ASSERT_FALSE(written) << text;
+    EXPECT_THAT(written.failure().message, HasSubstr(folder / "missing/"));
+    EXPECT_EQ(written.failure().code, ENOENT);
+  }
+}
+
+TEST(TextfileSink, WritesTheMetricsWithTheJobsName) {
+  const test::TemporaryFolder folder;
+  deliver("textfile:" + (folder / "feed.prom"), test::sample_report());
+  EXPECT_EQ(test::content_of(folder / "feed.prom"), report::prometheus_text(test::sample_report(), true));
+  EXPECT_THAT(folder.names(), ElementsAre("feed.prom")) << "node_exporter would read a forgotten temporary *.prom";
+}
+
+// ---- the streams ----------------------------------------------------------------------------------------------------
+
+// Puts a pipe in a standard stream's place while it lives.
+class Redirected {
+ public:
+  explicit Redirected(int fd) : fd_(fd), before_(::fcntl(fd, F_DUPFD_CLOEXEC, 3)), pipe_(*kernel::make_pipe()) {
+    ::dup2(pipe_.write.get(), fd_);
+    pipe_.write.reset();
+  }
+  Redirected(const Redirected&) = delete;
+  Redirected& operator=(const Redirected&) = delete;
+  ~Redirected() { restore(); }
+
+  void restore() {
+    if (before_) {
+      ::dup2(before_.get(), fd_);
+    }
+    before_.reset();
+  }
+  // Fills the pipe, so that the next byte has to wait.
+  void fill() const {
+    const std::string block(4096, 'x');
+    const auto output = kernel::Output::open(fd_);
+    while (!output->write(block).would_block) {
+    }
+  }
+  std::string text() {
+    restore();
+    return *kernel::read_all(pipe_.read.get(), "pipe", 1U << 20U);
+  }
+
+ private:
+  int fd_;
+  kernel::Fd before_;
+  kernel::Pipe pipe_;
+};
+
+TEST(StreamSink, WritesOneLine) {
+  for (const auto& [text, fd] : {std::pair{"stdout:", STDOUT_FILENO}, std::pair{"stderr:", STDERR_FILENO}}) {
+    Redirected stream(fd);
+    deliver(text, test::sample_report());
+    const std::string line = stream.text();
+    EXPECT_EQ(line.find('\n'), line.size() - 1) << "log collectors read line by line";
+    const auto back = report::parse_report(line);
+    ASSERT_TRUE(back) << back.failure().message;
+    EXPECT_EQ(*back, test::sample_report());
+  }
+}
+
+TEST(StreamSink, DoesNotWaitWithoutPatience) {
+  Redirected stream(STDOUT_FILENO);
+  stream.fill();
+  const Sink sink = sink_of("stdout:");
+  const auto written = sink.kind->write(sink, test::sample_report(), 0s);
+  stream.restore();
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.failure().message, HasSubstr("stdout"));
+}
+
+// ---- the termination log --------------------------------------------------------------------------------------------
+
+constexpr std::size_t kKubernetesLimit = 4096;
+
+std::string termination_message(const Document& report) {
+  const test::TemporaryFolder folder;
+  deliver("termination-log:" + (folder / "log"), report);
+  std::string text = test::content_of(folder / "log");
+  EXPECT_LE(text.size(), kKubernetesLimit);
+  EXPECT_TRUE(test::is_valid_utf8(text));
+  return text;
+}
+
+TEST(TerminationLog, TellsTheMostUsefulFirst) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.verdict = {Cause::failed, 3, 3, std::nullopt};
+  outcome.problems = {"first problem", "second problem"};
+  EXPECT_EQ(termination_message(report::make_report(test::sample_subject(), outcome)),
+            "import-feed failed: exit 3 after 1m31s, peak memory 412 MiB of 512 MiB\n"
+            "cause failed, exit code 3, run 01890a5d-ac96-774b-bcce-b302099a8057\n"
+            "first problem\n"
+            "second problem\n"
+            "last words:\n"
+            "reading feed\n"
+            "wrote 17 rows\n");
+}
+
+TEST(TerminationLog, WithoutLastWordsHasNoHeadingForThem) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.tail.clear();
+  EXPECT_THAT(termination_message(report::make_report(test::sample_subject(), outcome)), Not(HasSubstr("last words")));
+}
+
+TEST(TerminationLog, OverwritesWhatIsMounted) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "log";
+  test::write_file(path, std::string(10000, 'x'));
+  std::filesystem::create_hard_link(path, folder / "kubelets view");
+  deliver("termination-log:" + path, test::sample_report());
+  EXPECT_EQ(test::content_of(folder / "kubelets view"), test::content_of(path));
+  EXPECT_THAT(test::content_of(path), testing::StartsWith("import-feed succeeded"));
+}
+
+TEST(TerminationLog, KeepsTheNewestWholeLines) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.tail.clear();
+  for (int i = 0; i < 5000; ++i) {
+    outcome.tail += fmt::format("line {}\n", i);
+  }
+  const std::string text = termination_message(report::make_report(test::sample_subject(), outcome));
+  EXPECT_GT(text.size(), kKubernetesLimit - 12) << "as much as fits";
+  EXPECT_THAT(text, testing::EndsWith("line 4998\nline 4999\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("last words:\nline [0-9]+\n"));
+}
+
+// Characters of every length, at every offset to where the text is cut.
+class TerminationLogCut : public testing::TestWithParam<const char*> {};
+
+TEST_P(TerminationLogCut, NeverCutsACharacterOfTheTail) {
+  for (std::size_t shift = 0; shift < 8; ++shift) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.tail = std::string(shift, 'x');
+    for (int i = 0; i < 5000; ++i) {
+      outcome.tail += GetParam();
+    }
+    const std::string text = termination_message(report::make_report(test::sample_subject(), outcome));
+    EXPECT_THAT(text, Not(HasSubstr("\xEF\xBF\xBD"))) << "shifted by " << shift;
+    EXPECT_THAT(text, testing::EndsWith(GetParam())) << "the end is what matters";
+    EXPECT_GT(text.size(), kKubernetesLimit - 8) << "a line that is too long is cut, not left out";
+  }
+}
+
+TEST_P(TerminationLogCut, NeverCutsACharacterOfTheProblems) {
+  for (std::size_t shift = 0; shift < 8; ++shift) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.verdict = {Cause::rejected, 125, std::nullopt, std::nullopt};
+    std::string problem(shift, 'x');
+    for (int i = 0; i < 40; ++i) {
+      problem += GetParam();
+    }
+    outcome.problems.assign(200, problem);
+    const std::string text = termination_message(report::make_report(test::sample_subject(), outcome));
+    EXPECT_THAT(text, testing::StartsWith("import-feed was not started: 200 things are wrong with its settings\n"));
+    EXPECT_GT(text.size(), kKubernetesLimit - 16) << "as much as fits, shifted by " << shift;
+    EXPECT_THAT(text, Not(HasSubstr("\xEF\xBF\xBD"))) << "shifted by " << shift;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Characters, TerminationLogCut, testing::Values("a", "ü", "€", "😀"),
+                         [](const auto& row) { return fmt::format("Of{}Bytes", std::string_view(row.param).size()); });
+
+// All the borders between "everything fits" and "nothing does".
+TEST(TerminationLog, FitsAtEveryLengthOfWhatComesBefore) {
+  for (std::size_t length = 3850; length < 4110; ++length) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.problems = {std::string(length, 'p')};
+    const std::string text = termination_message(report::make_report(test::sample_subject(), outcome));
+    EXPECT_GT(text.size(), 3850U);
+  }
+}
+
+TEST(TerminationLog, ToldOfAReportThatLacksThings) {
+  const test::TemporaryFolder folder;
+  const Sink sink = sink_of("termination-log:" + (folder / "log"));
+  for (const char* part : {"outcome", "logs"}) {
+    Document report = test::sample_report();
+    report.erase(part);
+    const auto written = sink.kind->write(sink, report, 1s);
+    ASSERT_FALSE(written);
+    EXPECT_THAT(written.failure().message, HasSubstr("the report lacks something"));
+  }
+}
+
+// ---- the Pushgateway ------------------------------------------------------------------------------------------------
+
+HttpRequest push(const std::string& sink_text, const std::string& job_name) {
+  report::Subject subject = test::sample_subject();
+  subject.job_name = job_name;
+  const Sink sink = sink_of(sink_text);
+  auto request = sink.kind->request(sink, report::make_report(subject, test::sample_outcome()));
+  if (!request) {
+    throw std::runtime_error(request.failure().message);
+  }
+  return std::move(*request);
+}
+
+struct Push {
+  const char* name;
+  std::string sink;
+  std::string job_name;
+  const char* url;
+};
+
+class Pushgateway : public testing::TestWithParam<Push> {};
+
+TEST_P(Pushgateway, UrlHasTheGroup) { EXPECT_EQ(push(GetParam().sink, GetParam().job_name).url, GetParam().url); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Urls, Pushgateway,
+    testing::Values(
+        Push{"plain", "pushgateway+http://host:9091", "feed", "http://host:9091/metrics/job/feed"},
+        Push{"https", "pushgateway+https://host", "feed", "https://host/metrics/job/feed"},
+        Push{"trailing slash", "pushgateway+http://host/", "feed", "http://host/metrics/job/feed"},
+        Push{"trailing slashes", "pushgateway+http://host/region/eu//", "feed",
+             "http://host/metrics/job/feed/region/eu"},
+        Push{"labels", "pushgateway+http://host/region/eu/tier/1", "feed",
+             "http://host/metrics/job/feed/region/eu/tier/1"},
+        Push{"label in base64", "pushgateway+http://host/path@base64/L3Zhci90bXA", "feed",
+             "http://host/metrics/job/feed/path@base64/L3Zhci90bXA"},
+        Push{"credentials go along", "pushgateway+http://user:p%40ss@host", "feed",
+             "http://user:p%40ss@host/metrics/job/feed"},
+        Push{"unreserved characters", "pushgateway+http://host", "a-b_c.d~e9", "http://host/metrics/job/a-b_c.d~e9"},
+        Push{"a blank", "pushgateway+http://host", "my feed", "http://host/metrics/job/my%20feed"},
+        Push{"reserved characters", "pushgateway+http://host", "a?b#c%d+e",
+             "http://host/metrics/job/a%3Fb%23c%25d%2Be"},
+        Push{"umlaut", "pushgateway+http://host", "fütter", "http://host/metrics/job/f%C3%BCtter"},
+        // RFC 4648, 10 and 5; a slash cannot be percent-encoded there (Pushgateway's README, "URL").
+        Push{"a slash", "pushgateway+http://host", "a/b", "http://host/metrics/job@base64/YS9i"},
+        Push{"a slash, one pad", "pushgateway+http://host", "a/bcd", "http://host/metrics/job@base64/YS9iY2Q="},
+        Push{"a slash, two pads", "pushgateway+http://host", "a/bc", "http://host/metrics/job@base64/YS9iYw=="},
+        Push{"the alphabet that is safe in a URL", "pushgateway+http://host", "/\xC3\xBB\xEF\xBF\xBE",
+             "http://host/metrics/job@base64/L8O777--"},
+        Push{"empty", "pushgateway+http://host", "", "http://host/metrics/job@base64/="},
+        // A URL parser takes dot segments away, and the push would go elsewhere (RFC 3986, 5.2.4).
+        Push{"one dot", "pushgateway+http://host", ".", "http://host/metrics/job@base64/Lg=="},
+        Push{"two dots", "pushgateway+http://host", "..", "http://host/metrics/job@base64/Li4="},
+        Push{"three dots are a name", "pushgateway+http://host", "...", "http://host/metrics/job/..."}),
+    test::kRowName);
+
+TEST(PushgatewayRequest, PostsTheMetricsWithoutTheJobsLabel) {
+  const HttpRequest request = push("pushgateway+http://host", "import-feed");
+  EXPECT_EQ(request.method, "POST") << "PUT would take the time of the last success away";
+  EXPECT_THAT(request.headers, ElementsAre(testing::Pair("Content-Type", HasSubstr("text/plain; version=0.0.4"))));
+  EXPECT_EQ(request.body, report::prometheus_text(test::sample_report(), false));
+}
+
+TEST(PushgatewayRequest, ANameThatIsNoTextIsNoCrash) {
+  // `jobinit deliver` reads reports that people have edited.
+  Document report = test::sample_report();
+  report["job"]["name"] = 7;
+  const Sink sink = sink_of("pushgateway+http://host");
+  EXPECT_NO_THROW(static_cast<void>(sink.kind->request(sink, report)));
+}
+
+}  // namespace
+}  // namespace jobinit::deliver
