@@ -1,5 +1,5 @@
-// The compiled part of fmt, once, instead of in every file that includes it: Debian has it as a shared library only. As in
-// fmt's own src/format.cc, the templates that its headers declare extern are instantiated here.
+// The compiled part of fmt, once, instead of in every file that includes it: Debian has it as a shared library only. As
+// in fmt's own src/format.cc, the templates that its headers declare extern are instantiated here.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -12,8 +12,8 @@ extern "C" char** environ;  // NOLINT
 
 // Without this libstdc++ links its own handler, which demangles type names: 40 KiB of program and a page of tables in
 // every PID 1, for a message that nobody at 03:00 could use.
-namespace __cxxabiv1 {                                                // NOLINT
-extern std::terminate_handler __terminate_handler;                    // NOLINT
+namespace __cxxabiv1 {                                              // NOLINT
+extern std::terminate_handler __terminate_handler;                  // NOLINT
 std::terminate_handler __terminate_handler = [] { std::abort(); };  // NOLINT
 }  // namespace __cxxabiv1
 
@@ -30,7 +30,9 @@ int main(int argc, char** argv) {
   };
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) { environment.emplace_back(*entry); }
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    environment.emplace_back(*entry);
+  }
 
   int (*chosen)(const Invocation&) = jobinit::commands::run;
   for (const Subcommand& subcommand : subcommands) {

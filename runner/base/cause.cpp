@@ -16,7 +16,9 @@ std::string_view cause_name(Cause cause) { return kNames.at(static_cast<std::siz
 
 std::optional<Cause> cause_from_name(std::string_view name) {
   const auto* const found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) { return std::nullopt; }
+  if (found == kNames.end()) {
+    return std::nullopt;
+  }
   return static_cast<Cause>(found - kNames.begin());
 }
 

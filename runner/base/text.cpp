@@ -34,7 +34,9 @@ std::optional<double> take_number(std::string_view& text) {
   }
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + length, value);
-  if (failure != std::errc() || end != text.data() + length) { return std::nullopt; }
+  if (failure != std::errc() || end != text.data() + length) {
+    return std::nullopt;
+  }
   text.remove_prefix(length);
   return value;
 }
@@ -42,7 +44,9 @@ std::optional<double> take_number(std::string_view& text) {
 template <std::size_t N>
 std::optional<double> take_unit(std::string_view& text, const std::array<Unit, N>& units) {
   std::size_t length = 0;
-  while (length < text.size() && !is_digit(text[length]) && text[length] != '.') { ++length; }
+  while (length < text.size() && !is_digit(text[length]) && text[length] != '.') {
+    ++length;
+  }
   const std::string_view name = text.substr(0, length);
   for (const Unit& unit : units) {
     if (unit.name == name) {
@@ -62,7 +66,9 @@ std::optional<double> take_parts(std::string_view& text, const std::array<Unit, 
   while (!text.empty() && stop.find(text.front()) == std::string_view::npos) {
     const std::optional<double> number = take_number(text);
     const std::optional<double> factor = number ? take_unit(text, units) : std::nullopt;
-    if (!factor || *factor >= last) { return std::nullopt; }
+    if (!factor || *factor >= last) {
+      return std::nullopt;
+    }
     seconds += *number * *factor;
     last = *factor;
     any = true;
@@ -79,20 +85,30 @@ std::optional<double> iso_seconds(std::string_view text) {
   std::string_view date = text.substr(0, text.find('T'));
   const bool has_time = date.size() < text.size();
   std::string_view time = has_time ? text.substr(date.size() + 1) : std::string_view();
-  if (text.empty() || (has_time && time.empty())) { return std::nullopt; }
+  if (text.empty() || (has_time && time.empty())) {
+    return std::nullopt;
+  }
   double seconds = 0;
   for (auto part : {take_parts(date, kIsoDateUnits, "T"), has_time ? take_parts(time, kIsoTimeUnits, "T") : 0.0}) {
-    if (!part) { return std::nullopt; }
+    if (!part) {
+      return std::nullopt;
+    }
     seconds += *part;
   }
   return date.empty() && time.empty() ? std::optional(seconds) : std::nullopt;
 }
 
 std::optional<double> duration_seconds(std::string_view text) {
-  if (text.empty()) { return std::nullopt; }
-  if (text.front() == 'P') { return iso_seconds(text); }
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  if (text.front() == 'P') {
+    return iso_seconds(text);
+  }
   std::string_view rest = text;
-  if (const auto number = take_number(rest); number && rest.empty()) { return number; }
+  if (const auto number = take_number(rest); number && rest.empty()) {
+    return number;
+  }
   return take_parts(text, kDurationUnits, "");
 }
 
@@ -100,7 +116,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) { last[j] = j; }
+  for (std::size_t j = 0; j <= b.size(); ++j) {
+    last[j] = j;
+  }
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
@@ -121,8 +139,12 @@ std::size_t utf8_length(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
   const auto continues = [&](std::size_t i) { return (at(i) & 0xC0U) == 0x80U; };
   const unsigned first = at(0);
-  if (first < 0x80) { return 1; }
-  if (first >= 0xC2 && first <= 0xDF) { return continues(1) ? 2 : 0; }
+  if (first < 0x80) {
+    return 1;
+  }
+  if (first >= 0xC2 && first <= 0xDF) {
+    return continues(1) ? 2 : 0;
+  }
   if (first >= 0xE0 && first <= 0xEF) {
     const bool overlong = first == 0xE0 && at(1) < 0xA0;
     const bool surrogate = first == 0xED && at(1) > 0x9F;
@@ -140,8 +162,12 @@ std::size_t utf8_length(std::string_view bytes) {
 
 Result<Duration> parse_duration(std::string_view text) {
   const std::optional<double> seconds = duration_seconds(trim(text));
-  if (!seconds) { return error("\"{}\" is not a duration; write it like 90s, 15m, 1h30m or PT15M", text); }
-  if (*seconds > kLongestSeconds) { return error("\"{}\" is longer than 100 years; 0 means no limit", text); }
+  if (!seconds) {
+    return error("\"{}\" is not a duration; write it like 90s, 15m, 1h30m or PT15M", text);
+  }
+  if (*seconds > kLongestSeconds) {
+    return error("\"{}\" is longer than 100 years; 0 means no limit", text);
+  }
   return Duration(std::llround(*seconds * 1e9));
 }
 
@@ -165,24 +191,36 @@ Result<std::uint64_t> parse_size(std::string_view text) {
                                                {"tib", 1099511627776.0},
                                                {"tb", 1e12}}};
   std::string lowered;
-  for (const char c : trim(text)) { lowered += lower(c); }
+  for (const char c : trim(text)) {
+    lowered += lower(c);
+  }
   std::string_view rest = lowered;
   const std::optional<double> number = take_number(rest);
   const std::optional<double> factor = number ? take_unit(rest, units) : std::nullopt;
-  if (!factor || !rest.empty()) { return error("\"{}\" is not a size; write it like 65536, 64K, 512M or 1.5Gi", text); }
+  if (!factor || !rest.empty()) {
+    return error("\"{}\" is not a size; write it like 65536, 64K, 512M or 1.5Gi", text);
+  }
   const double bytes = *number * *factor;
-  if (bytes > 1e18) { return error("\"{}\" is more memory than any machine has", text); }
+  if (bytes > 1e18) {
+    return error("\"{}\" is more memory than any machine has", text);
+  }
   return static_cast<std::uint64_t>(bytes);
 }
 
 Result<bool> parse_boolean(std::string_view text) {
   std::string lowered;
-  for (const char c : trim(text)) { lowered += lower(c); }
+  for (const char c : trim(text)) {
+    lowered += lower(c);
+  }
   for (const std::string_view yes : {"true", "yes", "on", "1"}) {
-    if (lowered == yes) { return true; }
+    if (lowered == yes) {
+      return true;
+    }
   }
   for (const std::string_view no : {"false", "no", "off", "0"}) {
-    if (lowered == no) { return false; }
+    if (lowered == no) {
+      return false;
+    }
   }
   return error("\"{}\" is neither true nor false", text);
 }
@@ -201,7 +239,9 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
   std::vector<std::string> pieces;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of(separators), text.size());
-    if (end > 0) { pieces.emplace_back(text.substr(0, end)); }
+    if (end > 0) {
+      pieces.emplace_back(text.substr(0, end));
+    }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return pieces;
@@ -210,22 +250,32 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 std::string_view trim(std::string_view text) {
   static constexpr std::string_view blank = " \t\r\n";
   const std::size_t first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) { return {}; }
+  if (first == std::string_view::npos) {
+    return {};
+  }
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
 std::string human_duration(Duration duration) {
   const double exact = std::chrono::duration<double>(duration).count();
-  if (exact < 59.95) { return fmt::format("{:.1f}s", exact); }
+  if (exact < 59.95) {
+    return fmt::format("{:.1f}s", exact);
+  }
   const auto seconds = std::llround(exact);
-  if (seconds < 3600) { return fmt::format("{}m{:02}s", seconds / 60, seconds % 60); }
-  if (seconds < 86400) { return fmt::format("{}h{:02}m", seconds / 3600, seconds / 60 % 60); }
+  if (seconds < 3600) {
+    return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
+  }
+  if (seconds < 86400) {
+    return fmt::format("{}h{:02}m", seconds / 3600, seconds / 60 % 60);
+  }
   return fmt::format("{}d{:02}h", seconds / 86400, seconds / 3600 % 24);
 }
 
 std::string human_size(std::uint64_t bytes) {
   static constexpr std::array<std::string_view, 6> names{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  if (bytes < kKi) { return fmt::format("{} B", bytes); }
+  if (bytes < kKi) {
+    return fmt::format("{} B", bytes);
+  }
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (value >= 1023.5 && unit + 1 < names.size()) {
@@ -260,10 +310,30 @@ std::string valid_utf8(std::string_view bytes) {
 }
 
 std::string mask_url(std::string_view url) {
-  const std::size_t authority = url.find("://");
-  if (authority == std::string_view::npos) { return std::string(url); }
-  const std::size_t start = authority + 3;
-  const std::size_t end = std::min(url.find_first_of("/?#", start), url.size());
+  const std::size_t scheme = url.find(':');
+  if (scheme == std::string_view::npos) {
+    return std::string(url);
+  }
+  // Mistyped URLs are shown too, in the message that refuses them: what stands for http needs no slashes here.
+  std::size_t start = scheme + 1;
+  if (const std::size_t slashes = url.find("://"); slashes != std::string_view::npos) {
+    start = slashes + 3;
+  } else if (const std::string_view name = url.substr(0, scheme); name.ends_with("http") || name.ends_with("https")) {
+    start = std::min(url.find_first_not_of('/', start), url.size());
+  } else {
+    return std::string(url);
+  }
+  const std::size_t query_start = std::min(url.find_first_of("?#", start), url.size());
+  std::size_t end = std::min(url.find('/', start), query_start);
+  // "user:pass/word@host", with a slash that should have been written %2F: what follows the colon is no port.
+  const std::string_view authority = url.substr(start, end - start);
+  const std::size_t colon = authority.find(':');
+  const std::size_t last_at = url.substr(0, query_start).rfind('@');
+  if (authority.find_first_of("@[") == std::string_view::npos && colon != std::string_view::npos && last_at >= end &&
+      last_at != std::string_view::npos &&
+      authority.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
+    end = std::min(url.find('/', last_at), query_start);
+  }
   std::string masked(url.substr(0, start));
   std::string_view host = url.substr(start, end - start);
   // The last @ ends the credentials: a password may hold one, a host name may not (RFC 3986, 3.2).

@@ -83,14 +83,18 @@ std::string help_text() {
   for (const Section section : kSections) {
     text += fmt::format("\n{}\n", section_title(section));
     for (const Setting& setting : settings_table()) {
-      if (setting.section != section) { continue; }
+      if (setting.section != section) {
+        continue;
+      }
       std::string left = fmt::format("  --{} {}", setting.flag, setting.placeholder);
       left.resize(std::max(left.size() + 1, column), ' ');
       std::string help(setting.help);
       if (!setting.default_value.empty() && !setting.boolean()) {
         help += fmt::format(" (default {})", setting.default_value);
       }
-      if (left.size() > column) { left += '\n' + std::string(column, ' '); }
+      if (left.size() > column) {
+        left += '\n' + std::string(column, ' ');
+      }
       text += left + wrapped(help, column, width) + '\n';
     }
   }
@@ -108,7 +112,8 @@ std::string explain_text(const Resolved& resolved) {
         values.push_back(setting.credentials ? mask_url(value) : value);
       }
     }
-    text += fmt::format("{:<17} {:<34} {}\n", setting.flag, values.empty() ? "-" : fmt::format("{}", fmt::join(values, " ")),
+    text += fmt::format("{:<17} {:<34} {}\n", setting.flag,
+                        values.empty() ? "-" : fmt::format("{}", fmt::join(values, " ")),
                         origin == resolved.origin.end() ? "not set" : source_text(origin->second));
   }
   return text;

@@ -1,6 +1,7 @@
 #include "jobinit/cli/resolve.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace jobinit::cli {
 namespace {
@@ -13,7 +14,9 @@ std::string_view nearest_of(std::string_view name, std::span<const std::string> 
 }
 
 std::string unknown(std::string_view what, std::string_view name, std::string_view prefix, std::string_view near) {
-  if (near.empty()) { return fmt::format("{}{}: no such {}; see jobinit --help", prefix, name, what); }
+  if (near.empty()) {
+    return fmt::format("{}{}: no such {}; see jobinit --help", prefix, name, what);
+  }
   return fmt::format("{}{}: no such {}; did you mean {}{}?", prefix, name, what, prefix, near);
 }
 
@@ -22,7 +25,9 @@ std::string unknown(std::string_view what, std::string_view name, std::string_vi
 std::size_t refuse_flag(std::string_view name, bool has_value, std::span<const std::string> rest,
                         std::vector<std::string>& problems) {
   std::vector<std::string> known{"help", "version"};
-  for (const Setting& setting : settings_table()) { known.emplace_back(setting.flag); }
+  for (const Setting& setting : settings_table()) {
+    known.emplace_back(setting.flag);
+  }
   const std::string_view near = nearest_of(name, known);
   problems.push_back(unknown("option", name, "--", near));
   const Setting* meant = find_by_flag(near);
@@ -32,14 +37,10 @@ std::size_t refuse_flag(std::string_view name, bool has_value, std::span<const s
 
 std::string unknown_variable(std::string_view name) {
   std::vector<std::string> known;
-  for (const Setting& setting : settings_table()) { known.push_back(setting.env()); }
+  for (const Setting& setting : settings_table()) {
+    known.push_back(setting.env());
+  }
   return unknown("setting", name, "", nearest_of(name, known));
-}
-
-// Sinks are URLs, in which a comma is a letter like any other; codes may be separated by either.
-std::vector<std::string> split_values(const Setting& setting, std::string_view text) {
-  if (!setting.repeatable) { return {std::string(text)}; }
-  return split(text, setting.credentials ? " \t\r\n" : ", \t\r\n");
 }
 
 // One option at arguments[at]; returns how many arguments it took.
@@ -54,7 +55,9 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
   if (setting == nullptr && name.starts_with("no-")) {
     setting = find_by_flag(name.substr(3));
     negated = setting != nullptr && setting->boolean() && !has_value;
-    if (!negated) { setting = nullptr; }
+    if (!negated) {
+      setting = nullptr;
+    }
   }
   if (setting == nullptr) {
     return refuse_flag(name, has_value, arguments.subspan(at + 1), into.problems);
@@ -71,8 +74,8 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
       return 1;
     }
   }
-  const auto earlier = std::find_if(into.given.begin(), into.given.end(),
-                                    [&](const Given& given) { return given.setting == setting; });
+  const auto earlier =
+      std::find_if(into.given.begin(), into.given.end(), [&](const Given& given) { return given.setting == setting; });
   std::vector<std::string> texts = split_values(*setting, value);
   if (earlier == into.given.end()) {
     into.given.push_back({Source::flag, fmt::format("--{}", setting->flag), setting, std::move(texts)});
@@ -84,22 +87,37 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
   return taken;
 }
 
-// Kubernetes tells every pod of a service named "jobinit-..." in variables that look like ours (Kubernetes documentation,
-// "Service", "Environment variables"; docker's links had the same form): JOBINIT_X_SERVICE_HOST, JOBINIT_X_SERVICE_PORT_HTTP,
-// JOBINIT_X_PORT=tcp://10.0.0.1:80, JOBINIT_X_PORT_80_TCP_ADDR.
+// Kubernetes tells every pod of a service named "jobinit-..." in variables that look like ours (Kubernetes
+// documentation, "Service", "Environment variables"; docker's links had the same form): JOBINIT_X_SERVICE_HOST,
+// JOBINIT_X_SERVICE_PORT_HTTP, JOBINIT_X_PORT=tcp://10.0.0.1:80, JOBINIT_X_PORT_80_TCP_ADDR.
 bool is_service_link(std::string_view name, std::string_view value) {
-  if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != std::string_view::npos) { return true; }
+  if (name.ends_with("_SERVICE_HOST") || name.find("_SERVICE_PORT") != std::string_view::npos) {
+    return true;
+  }
   const std::size_t scheme = value.find("://");
-  const bool address = scheme != std::string_view::npos && value.find_first_of("0123456789", scheme) != std::string_view::npos;
-  if (name.ends_with("_PORT") && address) { return true; }
+  const bool address =
+      scheme != std::string_view::npos && value.find_first_of("0123456789", scheme) != std::string_view::npos;
+  if (name.ends_with("_PORT") && address) {
+    return true;
+  }
   const std::size_t port = name.rfind("_PORT_");
-  if (port == std::string_view::npos) { return false; }
+  if (port == std::string_view::npos) {
+    return false;
+  }
   const std::string_view rest = name.substr(port + 6);
   const std::size_t digits = rest.find_first_not_of("0123456789");
   return digits != 0 && digits != std::string_view::npos && rest[digits] == '_';
 }
 
 }  // namespace
+
+// Sinks are URLs, in which a comma is a letter like any other; codes may be separated by either.
+std::vector<std::string> split_values(const Setting& setting, std::string_view text) {
+  if (!setting.repeatable) {
+    return {std::string(text)};
+  }
+  return split(text, setting.credentials ? " \t\r\n" : ", \t\r\n");
+}
 
 Arguments parse_arguments(std::span<const std::string> arguments) {
   Arguments parsed;
@@ -110,7 +128,9 @@ Arguments parse_arguments(std::span<const std::string> arguments) {
       ++at;
       break;
     }
-    if (!argument.starts_with('-') || argument == "-") { break; }
+    if (!argument.starts_with('-') || argument == "-") {
+      break;
+    }
     if (argument == "-h" || argument == "--help") {
       parsed.help = true;
       ++at;
@@ -130,14 +150,22 @@ Arguments parse_arguments(std::span<const std::string> arguments) {
 
 Parsed parse_environment(std::span<const std::string> environment) {
   Parsed parsed;
+  std::set<std::string> seen;
   for (const std::string& entry : environment) {
-    if (!entry.starts_with(kEnvPrefix)) { continue; }
+    if (!entry.starts_with(kEnvPrefix)) {
+      continue;
+    }
     const std::size_t equals = std::min(entry.find('='), entry.size());
     const std::string name = entry.substr(0, equals);
+    if (!seen.insert(name).second) {
+      continue;
+    }  // the first counts, as getenv(3) has it
     const std::string value = entry.substr(std::min(equals + 1, entry.size()));
     const Setting* setting = find_by_env(name);
     if (setting == nullptr) {
-      if (!is_service_link(name, value)) { parsed.problems.push_back(unknown_variable(name)); }
+      if (!is_service_link(name, value)) {
+        parsed.problems.push_back(unknown_variable(name));
+      }
     } else if (!value.empty()) {  // set but empty is how many schedulers say "not set"
       parsed.given.push_back({Source::environment, name, setting, split_values(*setting, value)});
     }
@@ -164,7 +192,9 @@ Resolved resolve(std::vector<Given> given) {
       }
     }
     // The run is refused, but the refusal is still to be reported: by the best settings that there are.
-    if (!good) { continue; }
+    if (!good) {
+      continue;
+    }
     resolved.settings = std::move(tried);
     resolved.origin[one.setting->flag] = one;
   }

@@ -17,7 +17,9 @@ Result<void> parse(std::string_view text, std::string& into) {
 }
 template <typename T>
 Result<void> store(Result<T> value, T& into) {
-  if (!value) { return value.failure(); }
+  if (!value) {
+    return value.failure();
+  }
   into = *value;
   return {};
 }
@@ -28,31 +30,43 @@ Result<void> parse(std::string_view text, Signal& into) { return store(parse_sig
 
 Result<int> parse_code(std::string_view text) {
   const auto code = parse_integer(text, 0, kHighestExitCode);
-  if (!code) { return error("\"{}\" is not an exit code (0 to 255)", text); }
+  if (!code) {
+    return error("\"{}\" is not an exit code (0 to 255)", text);
+  }
   return static_cast<int>(*code);
 }
 
 Result<void> parse(std::string_view text, std::set<int>& into) {
   const auto code = parse_code(text);
-  if (!code) { return code.failure(); }
+  if (!code) {
+    return code.failure();
+  }
   into.insert(*code);
   return {};
 }
 
 Result<void> parse(std::string_view text, std::map<int, int>& into) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos) { return error("\"{}\" is not of the form 143=0", text); }
+  if (equals == std::string_view::npos) {
+    return error("\"{}\" is not of the form 143=0", text);
+  }
   const auto from = parse_code(text.substr(0, equals));
   const auto to = parse_code(text.substr(equals + 1));
-  if (!from) { return from.failure(); }
-  if (!to) { return to.failure(); }
+  if (!from) {
+    return from.failure();
+  }
+  if (!to) {
+    return to.failure();
+  }
   into[*from] = *to;
   return {};
 }
 
 Result<void> parse(std::string_view text, std::map<std::string, int>& into) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos) { return error("\"{}\" is not of the form timeout=75", text); }
+  if (equals == std::string_view::npos) {
+    return error("\"{}\" is not of the form timeout=75", text);
+  }
   const std::string_view cause = trim(text.substr(0, equals));
   if (!cause_from_name(cause)) {
     const std::string_view near = nearest(cause, cause_names());
@@ -60,7 +74,9 @@ Result<void> parse(std::string_view text, std::map<std::string, int>& into) {
                         : error("\"{}\" is not a cause; did you mean {}?", cause, near);
   }
   const auto code = parse_code(text.substr(equals + 1));
-  if (!code) { return code.failure(); }
+  if (!code) {
+    return code.failure();
+  }
   into[std::string(cause)] = *code;
   return {};
 }
@@ -82,7 +98,9 @@ void clear(Settings& settings) {
 
 Result<void> assign_oom_score_adj(Settings& settings, std::string_view text) {
   const auto value = parse_integer(text, -1000, 1000);
-  if (!value) { return value.failure(); }
+  if (!value) {
+    return value.failure();
+  }
   settings.oom_score_adj = static_cast<int>(*value);
   return {};
 }
@@ -142,13 +160,14 @@ constexpr std::array kTable{
             .help = "what the job is asked to stop with at a timeout, and what its leftovers are",
             .assign = assign<&Settings::stop_signal>,
             .clear = clear<&Settings::stop_signal>},
-    Setting{.flag = "stop-grace",
-            .placeholder = "DURATION",
-            .default_value = "10s",
-            .section = Section::ending,
-            .help = "time from the stop signal to the platform's SIGKILL; jobinit sends its own --report-reserve earlier",
-            .assign = assign<&Settings::stop_grace>,
-            .clear = clear<&Settings::stop_grace>},
+    Setting{
+        .flag = "stop-grace",
+        .placeholder = "DURATION",
+        .default_value = "10s",
+        .section = Section::ending,
+        .help = "time from the stop signal to the platform's SIGKILL; jobinit sends its own --report-reserve earlier",
+        .assign = assign<&Settings::stop_grace>,
+        .clear = clear<&Settings::stop_grace>},
     Setting{.flag = "report-reserve",
             .placeholder = "DURATION",
             .default_value = "2s",
@@ -194,13 +213,14 @@ constexpr std::array kTable{
             .repeatable = true,
             .assign = assign<&Settings::remap_exit>,
             .clear = clear<&Settings::remap_exit>},
-    Setting{.flag = "oom-score-adj",
-            .placeholder = "N",
-            .default_value = "500",
-            .section = Section::memory,
-            .help = "the job's oom_score_adj (-1000 to 1000), so that the kernel's OOM killer takes the job, not its init",
-            .assign = assign_oom_score_adj,
-            .clear = clear<&Settings::oom_score_adj>},
+    Setting{
+        .flag = "oom-score-adj",
+        .placeholder = "N",
+        .default_value = "500",
+        .section = Section::memory,
+        .help = "the job's oom_score_adj (-1000 to 1000), so that the kernel's OOM killer takes the job, not its init",
+        .assign = assign_oom_score_adj,
+        .clear = clear<&Settings::oom_score_adj>},
     Setting{.flag = "tail",
             .placeholder = "SIZE",
             .default_value = "64K",

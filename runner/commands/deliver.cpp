@@ -25,7 +25,9 @@ void send(const std::vector<Sink>& sinks, const report::Document& report, Durati
   std::vector<deliver::HttpRequest> requests;
   std::vector<std::size_t> owners;
   for (std::size_t i = 0; i < sinks.size(); ++i) {
-    if (!sinks[i].kind->network()) { continue; }
+    if (!sinks[i].kind->network()) {
+      continue;
+    }
     auto request = sinks[i].kind->request(sinks[i], report);
     if (!request) {
       on_answer({i, false, request.failure().message});
@@ -81,7 +83,9 @@ int deliver_saved(const Gathered& gathered) {
                           : fmt::format("report to {} not delivered: {}", shown, answer.detail));
   };
   for (std::size_t i = 0; i < gathered.sinks.size(); ++i) {
-    if (gathered.sinks[i].kind->network()) { continue; }
+    if (gathered.sinks[i].kind->network()) {
+      continue;
+    }
     const auto written = gathered.sinks[i].kind->write(gathered.sinks[i], *report, 10s);
     on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
   }
@@ -94,20 +98,30 @@ int deliver_saved(const Gathered& gathered) {
 int deliver(const Invocation& invocation) {
   kernel::hide_memory(true);  // URLs with credentials are in here
   try {
-    if (invocation.arguments.size() == 1 && invocation.arguments.front() == "--request") { return serve_request(); }
+    if (invocation.arguments.size() == 1 && invocation.arguments.front() == "--request") {
+      return serve_request();
+    }
     // "deliver REPORT --report-to SINK" reads better than the other way round: the report may come first.
     std::vector<std::string> arguments(invocation.arguments.begin(), invocation.arguments.end());
     if (!arguments.empty() && !arguments.front().starts_with("--")) {
       std::rotate(arguments.begin(), arguments.begin() + 1, arguments.end());
     }
     Gathered gathered = gather({arguments, invocation.environment});
-    if (gathered.arguments.help) { return kernel::write_patiently(1, cli::help_text(), 10s) ? 0 : 125; }
-    if (gathered.arguments.operands.size() > 1) { gathered.problems.emplace_back("deliver: one report at a time"); }
-    if (gathered.arguments.operands.empty()) { gathered.problems.emplace_back("deliver: which report? Name its file, or -"); }
+    if (gathered.arguments.help) {
+      return kernel::write_patiently(1, cli::help_text(), 10s) ? 0 : 125;
+    }
+    if (gathered.arguments.operands.size() > 1) {
+      gathered.problems.emplace_back("deliver: one report at a time");
+    }
+    if (gathered.arguments.operands.empty()) {
+      gathered.problems.emplace_back("deliver: which report? Name its file, or -");
+    }
     if (gathered.sinks.empty() && gathered.problems.empty()) {
       gathered.problems.emplace_back("deliver: where to? Give --report-to, or JOBINIT_REPORT_TO");
     }
-    for (const std::string& problem : gathered.problems) { tell(problem); }
+    for (const std::string& problem : gathered.problems) {
+      tell(problem);
+    }
     return gathered.problems.empty() ? deliver_saved(gathered) : 125;
   } catch (const std::exception& failure) {
     tell(fmt::format("deliver: {}", failure.what()));

@@ -11,10 +11,12 @@ int explain(const Invocation& invocation) {
   if (gathered.arguments.help) {
     return kernel::write_patiently(1, cli::help_text(), std::chrono::seconds(10)) ? 0 : 125;
   }
-  const std::string text = fmt::format("platform          {}\n{}", gathered.platform.name,
-                                       cli::explain_text(gathered.resolved));
+  const std::string text =
+      fmt::format("platform          {}\n{}", gathered.platform.name, cli::explain_text(gathered.resolved));
   kernel::write_patiently(1, text, std::chrono::seconds(10));
-  for (const std::string& problem : gathered.problems) { tell(problem); }
+  for (const std::string& problem : gathered.problems) {
+    tell(problem);
+  }
   return gathered.problems.empty() ? 0 : 125;
 }
 

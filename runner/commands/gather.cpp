@@ -40,7 +40,9 @@ std::vector<Given> platform_defaults(const platform::Platform& platform) {
     const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*platform.stop_grace);
     add("stop-grace", {fmt::format("{}s", whole.count())});
   }
-  if (!platform.report_to.empty()) { add("report-to", platform.report_to); }
+  if (!platform.report_to.empty()) {
+    add("report-to", platform.report_to);
+  }
   return given;
 }
 
@@ -71,14 +73,17 @@ Gathered gather(const Invocation& invocation) {
   const std::vector<Given> defaults = platform_defaults(gathered.platform);
   given.insert(given.end(), defaults.begin(), defaults.end());
   gathered.resolved = cli::resolve(std::move(given));
-  std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(), std::back_inserter(gathered.problems));
+  std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(),
+            std::back_inserter(gathered.problems));
   parse_sinks(gathered);
   return gathered;
 }
 
 std::string take_operands_as_command(Gathered& gathered) {
   const std::vector<std::string>& operands = gathered.arguments.operands;
-  if (operands.empty()) { return ""; }
+  if (operands.empty()) {
+    return "";
+  }
   cli::Given& origin = gathered.resolved.origin["command"];
   std::string unused = std::exchange(origin.where, "the arguments");
   origin = {cli::Source::flag, origin.where, cli::find_by_flag("command"), operands};
@@ -89,7 +94,9 @@ std::string take_operands_as_command(Gathered& gathered) {
 void tell(const std::string& text) {
   // A reader that stood still once is not waited for again: each line's patience would add up.
   static std::chrono::milliseconds patience = std::chrono::seconds(1);
-  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), patience)) { patience = {}; }
+  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), patience)) {
+    patience = {};
+  }
 }
 
 }  // namespace jobinit::commands

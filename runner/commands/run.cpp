@@ -34,10 +34,14 @@ supervise::ExitPolicy make_exit_policy(const cli::Settings& settings) {
 }
 
 std::string deliveries_part(const std::vector<deliver::Delivery>& deliveries) {
-  if (deliveries.empty()) { return ""; }
+  if (deliveries.empty()) {
+    return "";
+  }
   const auto good = std::count_if(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
   const std::size_t all = deliveries.size();
-  if (static_cast<std::size_t>(good) == all) { return fmt::format(", {} report{} delivered", all, all == 1 ? "" : "s"); }
+  if (static_cast<std::size_t>(good) == all) {
+    return fmt::format(", {} report{} delivered", all, all == 1 ? "" : "s");
+  }
   return fmt::format(", {} of {} reports delivered", good, all);
 }
 
@@ -52,16 +56,24 @@ class Run {
     kernel::hide_memory(true);
     gathered_ = gather(invocation_);
     cli::Settings& settings = gathered_.resolved.settings;
-    if (gathered_.arguments.help || gathered_.arguments.version) { return inform(); }
+    if (gathered_.arguments.help || gathered_.arguments.version) {
+      return inform();
+    }
     if (const std::string unused = take_operands_as_command(gathered_); !unused.empty()) {
       tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
     }
     check_command();
-    subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name), settings.command,
-                gathered_.platform.name, gathered_.platform.ids, kernel::host_name(), settings.timeout};
+    subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
+                settings.command,       gathered_.platform.name,
+                gathered_.platform.ids, kernel::host_name(),
+                settings.timeout};
     auto signalfd = kernel::open_signalfd();
-    if (!signalfd) { return without_start(Cause::internal, {signalfd.failure().message}, kernel::Fd()); }
-    if (!gathered_.problems.empty()) { return without_start(Cause::rejected, gathered_.problems, *signalfd); }
+    if (!signalfd) {
+      return without_start(Cause::internal, {signalfd.failure().message}, kernel::Fd());
+    }
+    if (!gathered_.problems.empty()) {
+      return without_start(Cause::rejected, gathered_.problems, *signalfd);
+    }
     if (kernel::own_pid() != 1) {
       if (const auto done = kernel::become_subreaper(); !done) {
         tell(fmt::format("warning: {}; orphans of the job will not be reaped here", done.failure().message));
@@ -114,9 +126,13 @@ class Run {
     // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end. The summary of any
     // other ending has them in it.
     if (outcome.verdict.cause == Cause::rejected || settings.quiet) {
-      for (const std::string& problem : outcome.problems) { tell(problem); }
+      for (const std::string& problem : outcome.problems) {
+        tell(problem);
+      }
     }
-    if (outcome.unkillable) { tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind"); }
+    if (outcome.unkillable) {
+      tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind");
+    }
     const report::Document document = report::make_report(subject_, outcome);
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
@@ -126,13 +142,19 @@ class Run {
     const auto deliveries =
         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, document, options, signals_, signalfd);
     for (const deliver::Delivery& delivery : deliveries) {
-      if (!delivery.delivered) { tell(fmt::format("report to {} not delivered: {}", delivery.sink, delivery.detail)); }
+      if (!delivery.delivered) {
+        tell(fmt::format("report to {} not delivered: {}", delivery.sink, delivery.detail));
+      }
     }
     const bool all_delivered =
         std::all_of(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
-    if (!settings.quiet) { tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries)); }
+    if (!settings.quiet) {
+      tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries));
+    }
     // A job that failed by itself keeps its code: that is what somebody will look for.
-    if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) { return kRefused; }
+    if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) {
+      return kRefused;
+    }
     return outcome.verdict.exit_code;
   }
 

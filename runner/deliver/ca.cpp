@@ -20,7 +20,9 @@ TrustStore find_trust_store(std::span<const std::string> environment, const kern
   TrustStore store;
   store.file = lookup(environment, "SSL_CERT_FILE").value_or("");
   store.folder = lookup(environment, "SSL_CERT_DIR").value_or("");
-  if (!store.file.empty() || !store.folder.empty()) { return store; }
+  if (!store.file.empty() || !store.folder.empty()) {
+    return store;
+  }
   static constexpr std::array<std::string_view, 5> bundles{
       "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Alpine, Arch, distroless
       "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Fedora, RHEL, Amazon Linux

@@ -32,8 +32,12 @@ class Errand {
   Errand(const CourierOptions& options, const kernel::SignalState& signals, const kernel::Fd& signalfd)
       : options_(options), signals_(signals), signalfd_(signalfd), answers_(loop_), arrivals_(loop_), timer_(loop_) {}
   ~Errand() {
-    if (answers_.is_open()) { answers_.release(); }
-    if (arrivals_.is_open()) { arrivals_.release(); }
+    if (answers_.is_open()) {
+      answers_.release();
+    }
+    if (arrivals_.is_open()) {
+      arrivals_.release();
+    }
   }
   Errand(const Errand&) = delete;
   Errand& operator=(const Errand&) = delete;
@@ -42,12 +46,18 @@ class Errand {
   Result<std::string> run(const std::vector<std::string>& sinks, const report::Document& report) {
     const TimePoint now = std::chrono::steady_clock::now();
     deadline_ = now + options_.timeout + kKillMargin;
-    if (options_.not_later_than) { deadline_ = std::min(deadline_, *options_.not_later_than - kKillMargin); }
+    if (options_.not_later_than) {
+      deadline_ = std::min(deadline_, *options_.not_later_than - kKillMargin);
+    }
     const Duration allowed = std::max<Duration>(deadline_ - now - kKillMargin, kKillMargin);
     auto request = kernel::make_memory_file(encode_request(sinks, report, allowed));
     auto pipe = kernel::make_pipe();
-    if (!request) { return request.failure(); }
-    if (!pipe) { return pipe.failure(); }
+    if (!request) {
+      return request.failure();
+    }
+    if (!pipe) {
+      return pipe.failure();
+    }
     supervise::LaunchOptions launch;
     launch.argv = {"jobinit", "deliver", "--request"};
     launch.executable = kernel::own_executable();
@@ -55,7 +65,9 @@ class Errand {
     launch.stdin_fd = request->get();
     launch.stdout_fd = pipe->write.get();
     const auto started = supervise::launch(loop_, launch, signals_);
-    if (const auto* failure = std::get_if<supervise::LaunchFailure>(&started)) { return failure->error; }
+    if (const auto* failure = std::get_if<supervise::LaunchFailure>(&started)) {
+      return failure->error;
+    }
     pid_ = std::get<pid_t>(started);
     pipe->write.reset();
     pipe_ = std::move(pipe->read);
@@ -65,7 +77,9 @@ class Errand {
     wait_for_signals();
     arm_timer();
     on_signals();
-    while (pid_ != 0) { loop_.run_one(); }
+    while (pid_ != 0) {
+      loop_.run_one();
+    }
     read_answers();
     return text_;
   }
@@ -73,7 +87,9 @@ class Errand {
  private:
   void wait_for_answers() {
     answers_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-      if (!failure && read_answers()) { wait_for_answers(); }
+      if (!failure && read_answers()) {
+        wait_for_answers();
+      }
     });
   }
 
@@ -82,15 +98,23 @@ class Errand {
     std::array<char, 4096> buffer{};
     for (;;) {
       const kernel::Got got = kernel::read_available(pipe_, buffer);
-      if (got.end) { return false; }
-      if (got.would_block) { return true; }
-      if (text_.size() < kMostAnswerBytes) { text_.append(buffer.data(), got.bytes); }
+      if (got.end) {
+        return false;
+      }
+      if (got.would_block) {
+        return true;
+      }
+      if (text_.size() < kMostAnswerBytes) {
+        text_.append(buffer.data(), got.bytes);
+      }
     }
   }
 
   void wait_for_signals() {
     arrivals_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-      if (failure) { return; }
+      if (failure) {
+        return;
+      }
       on_signals();
       wait_for_signals();
     });
@@ -109,14 +133,18 @@ class Errand {
         pid_ = 0;
         return;
       }
-      if (kernel::reap(look.pid) && look.pid == pid_) { pid_ = 0; }
+      if (kernel::reap(look.pid) && look.pid == pid_) {
+        pid_ = 0;
+      }
     }
   }
 
   void arm_timer() {
     timer_.expires_at(deadline_);
     timer_.async_wait([this](boost::system::error_code failure) {
-      if (failure) { return; }
+      if (failure) {
+        return;
+      }
       kernel::signal_group(pid_, SIGKILL);
       kernel::signal_process(pid_, SIGKILL);
       deadline_ = std::chrono::steady_clock::now() + 1s;  // its end comes as SIGCHLD; this is for when that takes long
@@ -144,7 +172,9 @@ class Errand {
 
 // A log reader that stands still must not hold up the exit, and leaves the network its share of what time there is.
 Duration patience_for_readers(const CourierOptions& options) {
-  if (!options.not_later_than) { return kReaderPatience; }
+  if (!options.not_later_than) {
+    return kReaderPatience;
+  }
   const Duration left = *options.not_later_than - std::chrono::steady_clock::now();
   return std::clamp<Duration>(left / 4, Duration::zero(), kReaderPatience);
 }
@@ -176,21 +206,29 @@ std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vec
       results[i] = {sinks[i].shown, false, failure.what()};
     }
   }
-  if (network.empty()) { return results; }
+  if (network.empty()) {
+    return results;
+  }
   try {
     const auto answers = Errand(options, signals, signalfd).run(network, report);
     for (const std::size_t i : indexes) {
-      if (!answers) { results[i].detail = answers.failure().message; }
+      if (!answers) {
+        results[i].detail = answers.failure().message;
+      }
     }
     for (const std::string& line : split(answers ? *answers : "", "\n")) {
       const auto answer = decode_answer(line);
-      if (!answer || answer->sink >= indexes.size()) { continue; }
+      if (!answer || answer->sink >= indexes.size()) {
+        continue;
+      }
       Delivery& result = results[indexes[answer->sink]];
       result.delivered = answer->delivered;
       result.detail = answer->detail;
     }
   } catch (const std::exception& failure) {
-    for (const std::size_t i : indexes) { results[i].detail = failure.what(); }
+    for (const std::size_t i : indexes) {
+      results[i].detail = failure.what();
+    }
   }
   return results;
 }

@@ -57,7 +57,9 @@ std::size_t keep_answer(char* data, std::size_t size, std::size_t count, void* i
 }
 
 bool may_pass(CURLcode code, long status) {
-  if (code == CURLE_OK) { return status == 408 || status == 429 || status >= 500; }
+  if (code == CURLE_OK) {
+    return status == 408 || status == 429 || status >= 500;
+  }
   // A certificate that is refused now is refused in a second; a malformed URL does not heal.
   return code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL;
 }
@@ -73,10 +75,16 @@ std::string describe(const Transfer& transfer, CURLcode code, long status) {
 
 class Sender {
  public:
-  Sender(std::span<const HttpRequest> requests, Duration timeout, const std::function<void(const HttpResult&)>& on_result)
-      : deadline_(Clock::now() + timeout), on_result_(on_result), multi_(curl_multi_init()), random_(std::random_device{}()) {
+  Sender(std::span<const HttpRequest> requests, Duration timeout,
+         const std::function<void(const HttpResult&)>& on_result)
+      : deadline_(Clock::now() + timeout),
+        on_result_(on_result),
+        multi_(curl_multi_init()),
+        random_(std::random_device{}()) {
     std::vector<std::string> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) { environment.emplace_back(*entry); }
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      environment.emplace_back(*entry);
+    }
     trust_ = find_trust_store(environment);
     transfers_.resize(requests.size());
     for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -86,7 +94,9 @@ class Sender {
   }
 
   ~Sender() {
-    for (Transfer& transfer : transfers_) { detach(transfer); }
+    for (Transfer& transfer : transfers_) {
+      detach(transfer);
+    }
   }
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -97,11 +107,15 @@ class Sender {
       int running = 0;
       curl_multi_perform(multi_.get(), &running);
       collect();
-      if (!unsettled()) { return; }
+      if (!unsettled()) {
+        return;
+      }
       curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(pause().count()), nullptr);
     }
     for (std::size_t i = 0; i < transfers_.size(); ++i) {
-      if (!transfers_[i].settled) { settle(i, false, late(transfers_[i])); }
+      if (!transfers_[i].settled) {
+        settle(i, false, late(transfers_[i]));
+      }
     }
   }
 
@@ -111,15 +125,20 @@ class Sender {
   }
 
   static std::string late(const Transfer& transfer) {
-    if (transfer.last_failure.empty()) { return "no answer in time"; }
-    return fmt::format("{} ({} attempt{})", transfer.last_failure, transfer.attempts, transfer.attempts == 1 ? "" : "s");
+    if (transfer.last_failure.empty()) {
+      return "no answer in time";
+    }
+    return fmt::format("{} ({} attempt{})", transfer.last_failure, transfer.attempts,
+                       transfer.attempts == 1 ? "" : "s");
   }
 
   // Until the next thing to do, a new attempt or the deadline; curl's own timers wake the poll earlier.
   std::chrono::milliseconds pause() const {
     Clock::time_point until = deadline_;
     for (const Transfer& transfer : transfers_) {
-      if (!transfer.settled && !transfer.under_way) { until = std::min(until, transfer.next_attempt); }
+      if (!transfer.settled && !transfer.under_way) {
+        until = std::min(until, transfer.next_attempt);
+      }
     }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
     return std::clamp<std::chrono::milliseconds>(left, 1ms, 1s);
@@ -128,18 +147,23 @@ class Sender {
   void start_due() {
     const auto now = Clock::now();
     for (Transfer& transfer : transfers_) {
-      if (!transfer.settled && !transfer.under_way && transfer.next_attempt <= now) { start(transfer); }
+      if (!transfer.settled && !transfer.under_way && transfer.next_attempt <= now) {
+        start(transfer);
+      }
     }
   }
 
   void start(Transfer& transfer) {
-    if (!transfer.handle) { prepare(transfer); }
+    if (!transfer.handle) {
+      prepare(transfer);
+    }
     ++transfer.attempts;
     transfer.answer.clear();
     transfer.error[0] = '\0';
     transfer.under_way = true;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
-    curl_easy_setopt(transfer.handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
+    curl_easy_setopt(transfer.handle.get(), CURLOPT_TIMEOUT_MS,
+                     static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
     curl_multi_add_handle(multi_.get(), transfer.handle.get());
   }
 
@@ -166,8 +190,12 @@ class Sender {
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
     curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!trust_.file.empty()) { curl_easy_setopt(handle, CURLOPT_CAINFO, trust_.file.c_str()); }
-    if (!trust_.folder.empty()) { curl_easy_setopt(handle, CURLOPT_CAPATH, trust_.folder.c_str()); }
+    if (!trust_.file.empty()) {
+      curl_easy_setopt(handle, CURLOPT_CAINFO, trust_.file.c_str());
+    }
+    if (!trust_.folder.empty()) {
+      curl_easy_setopt(handle, CURLOPT_CAPATH, trust_.folder.c_str());
+    }
     if (trust_.embedded) {
       const std::string_view bundle = embedded_bundle();
       curl_blob blob{const_cast<char*>(bundle.data()), bundle.size(), CURL_BLOB_NOCOPY};
@@ -178,7 +206,9 @@ class Sender {
   void collect() {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
-      if (message->msg != CURLMSG_DONE) { continue; }
+      if (message->msg != CURLMSG_DONE) {
+        continue;
+      }
       Transfer* transfer = nullptr;
       long status = 0;
       const CURLcode code = message->data.result;
@@ -190,20 +220,26 @@ class Sender {
   }
 
   void detach(Transfer& transfer) {
-    if (!transfer.under_way) { return; }
+    if (!transfer.under_way) {
+      return;
+    }
     curl_multi_remove_handle(multi_.get(), transfer.handle.get());
     transfer.under_way = false;
   }
 
   void conclude(Transfer& transfer, CURLcode code, long status) {
     const auto index = static_cast<std::size_t>(&transfer - transfers_.data());
-    if (code == CURLE_OK && status >= 200 && status < 300) { return settle(index, true, ""); }
+    if (code == CURLE_OK && status >= 200 && status < 300) {
+      return settle(index, true, "");
+    }
     transfer.last_failure = describe(transfer, code, status);
     // Full jitter: a gateway that comes back must not meet every job of the hour at the same moment.
     auto longest = std::min<Clock::duration>(kFirstPause * (1U << std::min(transfer.attempts, 10)), kLongestPause);
     std::uniform_int_distribution<std::int64_t> any(longest.count() / 2, longest.count());
     transfer.next_attempt = Clock::now() + Clock::duration(any(random_));
-    if (!may_pass(code, status) || transfer.next_attempt >= deadline_) { settle(index, false, late(transfer)); }
+    if (!may_pass(code, status) || transfer.next_attempt >= deadline_) {
+      settle(index, false, late(transfer));
+    }
   }
 
   void settle(std::size_t index, bool ok, const std::string& detail) {

@@ -10,8 +10,8 @@ extern "C" {
 
 servent* getservbyname(const char* /*name*/, const char* /*protocol*/) { return nullptr; }
 
-int getservbyname_r(const char* /*name*/, const char* /*protocol*/, servent* /*into*/, char* /*buffer*/, size_t /*size*/,
-                    servent** result) {
+int getservbyname_r(const char* /*name*/, const char* /*protocol*/, servent* /*into*/, char* /*buffer*/,
+                    size_t /*size*/, servent** result) {
   *result = nullptr;
   return ENOENT;
 }

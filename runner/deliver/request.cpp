@@ -25,7 +25,8 @@ Result<Request> decode_request(std::string_view text) {
     request.report = document.at("report");
     return request;
   } catch (const Document::exception& failure) {
-    return error("not a delivery request: {}", failure.what());
+    // The library's text repeats what it read last, which may be a password.
+    return error("not a delivery request: JSON error {}", failure.id);
   }
 }
 
@@ -39,7 +40,9 @@ std::string encode_answer(const Answer& answer) {
 
 std::optional<Answer> decode_answer(std::string_view line) {
   const Document document = Document::parse(line, nullptr, false);
-  if (!document.is_object()) { return std::nullopt; }
+  if (!document.is_object()) {
+    return std::nullopt;
+  }
   try {
     return Answer{document.at("sink").get<std::size_t>(), document.at("delivered").get<bool>(),
                   document.at("detail").get<std::string>()};

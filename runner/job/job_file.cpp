@@ -1,5 +1,6 @@
 #include "jobinit/job/job_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
@@ -14,20 +15,30 @@ bool is_scalar(const Json& value) { return value.is_string() || value.is_number(
 
 // The texts that a flag would have given; nullopt: a value of a kind that the setting cannot have.
 std::optional<std::vector<std::string>> texts_of(const cli::Setting& setting, const Json& value) {
-  if (is_scalar(value)) { return std::vector{scalar_text(value)}; }
-  if (setting.flag == "command" && value.is_array()) { return std::vector{value.dump()}; }
-  if (!setting.repeatable) { return std::nullopt; }
+  if (is_scalar(value)) {
+    return cli::split_values(setting, scalar_text(value));
+  }
+  if (setting.flag == "command" && value.is_array()) {
+    return std::vector{value.dump()};
+  }
+  if (!setting.repeatable) {
+    return std::nullopt;
+  }
   std::vector<std::string> texts;
   if (value.is_array()) {
     for (const Json& item : value) {
-      if (!is_scalar(item)) { return std::nullopt; }
+      if (!is_scalar(item)) {
+        return std::nullopt;
+      }
       texts.push_back(scalar_text(item));
     }
     return texts;
   }
   if (value.is_object()) {  // {"timeout": 75} is timeout=75
     for (const auto& [key, item] : value.items()) {
-      if (!is_scalar(item)) { return std::nullopt; }
+      if (!is_scalar(item)) {
+        return std::nullopt;
+      }
       texts.push_back(key + "=" + scalar_text(item));
     }
     return texts;
@@ -38,7 +49,9 @@ std::optional<std::vector<std::string>> texts_of(const cli::Setting& setting, co
 std::string unknown_key(const std::string& key, const std::string& where) {
   std::vector<std::string> known;
   for (const cli::Setting& setting : cli::settings_table()) {
-    if (setting.in_job_file) { known.push_back(setting.key()); }
+    if (setting.in_job_file) {
+      known.push_back(setting.key());
+    }
   }
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   const std::string_view near = nearest(key, candidates);
@@ -56,7 +69,10 @@ cli::Parsed parse_job_file(const std::string& text, const std::string& where) {
   } catch (const Json::exception& failure) {
     // The library's text tells line and column, after a code of its own in brackets.
     std::string message = failure.what();
-    if (const std::size_t bracket = message.find("] "); bracket != std::string::npos) { message.erase(0, bracket + 2); }
+    if (const std::size_t bracket = message.find("] "); bracket != std::string::npos) {
+      message.erase(0, bracket + 2);
+    }
+    message.resize(std::min(message.find("; last read"), message.size()));  // which may be a password
     parsed.problems.push_back(fmt::format("{}: {}", where, valid_utf8(message)));
     return parsed;
   }
@@ -83,8 +99,12 @@ cli::Parsed parse_job_file(const std::string& text, const std::string& where) {
 cli::Parsed load_job_file(const std::string& path, const kernel::Root& root) {
   const std::string file = path.empty() ? root(kUsualJobFile) : path;
   const auto text = kernel::read_file(file);
-  if (text) { return parse_job_file(*text, file); }
-  if (path.empty() && (text.failure().code == ENOENT || text.failure().code == ENOTDIR)) { return {}; }
+  if (text) {
+    return parse_job_file(*text, file);
+  }
+  if (path.empty() && (text.failure().code == ENOENT || text.failure().code == ENOTDIR)) {
+    return {};
+  }
   cli::Parsed parsed;
   parsed.problems.push_back(fmt::format("job file: {}", text.failure().message));
   return parsed;

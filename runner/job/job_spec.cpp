@@ -13,9 +13,15 @@ bool carries_credentials(std::string_view entry) {
 }  // namespace
 
 std::string job_name(const cli::Settings& settings, const std::string& platform_name) {
-  if (!settings.name.empty()) { return settings.name; }
-  if (!platform_name.empty()) { return platform_name; }
-  if (settings.command.empty()) { return "job"; }
+  if (!settings.name.empty()) {
+    return settings.name;
+  }
+  if (!platform_name.empty()) {
+    return platform_name;
+  }
+  if (settings.command.empty()) {
+    return "job";
+  }
   const std::string& program = settings.command.front();
   const std::string name = program.substr(program.rfind('/') + 1);
   return name.empty() ? "job" : name;
@@ -25,7 +31,9 @@ JobSpec make_job_spec(const cli::Settings& settings, std::span<const std::string
                       const std::string& platform_name) {
   JobSpec spec{job_name(settings, platform_name), settings.command, {}};
   for (const std::string& entry : environment) {
-    if (!carries_credentials(entry)) { spec.environment.push_back(entry); }
+    if (!carries_credentials(entry)) {
+      spec.environment.push_back(entry);
+    }
   }
   return spec;
 }

@@ -18,7 +18,9 @@ std::optional<std::uint64_t> number(std::string_view text) {
   text = trim(text);
   std::uint64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) { return std::nullopt; }
+  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
   return value;
 }
 
@@ -30,7 +32,9 @@ std::optional<std::uint64_t> number_in(const std::string& path) {
 // The value of "key value" in a file of such lines.
 std::optional<std::uint64_t> value_in(const std::string& path, std::string_view key) {
   const auto content = read_file(path);
-  if (!content) { return std::nullopt; }
+  if (!content) {
+    return std::nullopt;
+  }
   for (const std::string& line : split(*content, "\n")) {
     if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
       return number(std::string_view(line).substr(key.size()));
@@ -44,19 +48,23 @@ struct Membership {
   std::string path;
 };
 
-// Lines "ID:controllers:path" (cgroups(7)). The memory controller sits in v1 or in v2, never in both, also when both are
-// mounted (hybrid): a v1 line that names it wins.
+// Lines "ID:controllers:path" (cgroups(7)). The memory controller sits in v1 or in v2, never in both, also when both
+// are mounted (hybrid): a v1 line that names it wins.
 std::optional<Membership> membership(const std::string& content) {
   std::optional<Membership> found;
   for (const std::string& line : split(content, "\n")) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) { continue; }
+    if (second == std::string::npos) {
+      continue;
+    }
     const auto controllers = split(line.substr(first + 1, second - first - 1), ",");
     if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) {
       return Membership{1, line.substr(second + 1)};
     }
-    if (controllers.empty() && line.starts_with("0:")) { found = Membership{2, line.substr(second + 1)}; }
+    if (controllers.empty() && line.starts_with("0:")) {
+      found = Membership{2, line.substr(second + 1)};
+    }
   }
   return found;
 }
@@ -70,10 +78,14 @@ struct Mount {
 std::optional<Mount> find_mount(const std::string& content, int version) {
   for (const std::string& line : split(content, "\n")) {
     const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) { continue; }
+    if (dash == std::string::npos) {
+      continue;
+    }
     const auto before = split(std::string_view(line).substr(0, dash), " ");
     const auto after = split(std::string_view(line).substr(dash + 3), " ");
-    if (before.size() < 5 || after.size() < 3) { continue; }
+    if (before.size() < 5 || after.size() < 3) {
+      continue;
+    }
     const auto options = split(after[2], ",");
     const bool memory = std::find(options.begin(), options.end(), "memory") != options.end();
     if ((version == 2 && after[0] == "cgroup2") || (version == 1 && after[0] == "cgroup" && memory)) {
@@ -86,7 +98,9 @@ std::optional<Mount> find_mount(const std::string& content, int version) {
 // The part of `path` below the mounted folder. Docker without a private cgroup namespace mounts the group itself, while
 // /proc/self/cgroup shows the host's path to it; a path outside of the mount means that the mount's top is all we see.
 std::string below_mount(const std::string& path, const std::string& mounted) {
-  if (mounted == "/") { return path == "/" || path.starts_with("/..") ? "" : path; }
+  if (mounted == "/") {
+    return path == "/" || path.starts_with("/..") ? "" : path;
+  }
   if (path.starts_with(mounted) && (path.size() == mounted.size() || path[mounted.size()] == '/')) {
     return path.substr(mounted.size());
   }
@@ -98,17 +112,22 @@ std::string below_mount(const std::string& path, const std::string& mounted) {
 std::optional<MemoryCgroup> MemoryCgroup::find(const Root& root) {
   const auto cgroups = read_file(root("/proc/self/cgroup"));
   const auto mounts = read_file(root("/proc/self/mountinfo"));
-  if (!cgroups || !mounts) { return std::nullopt; }
+  if (!cgroups || !mounts) {
+    return std::nullopt;
+  }
   const auto member = membership(*cgroups);
   const auto mount = member ? find_mount(*mounts, member->version) : std::nullopt;
-  if (!mount) { return std::nullopt; }
+  if (!mount) {
+    return std::nullopt;
+  }
   MemoryCgroup group;
   group.version_ = member->version;
   group.root_ = root;
   std::string below = below_mount(member->path, mount->root);
   while (!below.empty()) {
     group.folders_.push_back(root(mount->point + below));
-    below.resize(below.rfind('/'));
+    const std::size_t slash = below.rfind('/');
+    below.resize(slash == std::string::npos ? 0 : slash);
   }
   group.folders_.push_back(root(mount->point));
   return group;
@@ -134,16 +153,22 @@ std::optional<std::uint64_t> MemoryCgroup::oom_kills() const {
 
 bool MemoryCgroup::exclusive() const {
   const auto members = read_file(folders_.front() + "/cgroup.procs");
-  if (!members) { return false; }
+  if (!members) {
+    return false;
+  }
   const auto self = static_cast<std::uint64_t>(::getpid());
   const auto parent = static_cast<std::uint64_t>(::getppid());
   const auto pids = split(*members, "\n");
   // A parent in the same group is what `docker run --init` and a shell entrypoint look like; 0 is a process of another
   // pid namespace, which we know nothing of.
-  return std::all_of(pids.begin(), pids.end(), [&](const std::string& pid) {
+  // And a list without ourselves is not the list of our group.
+  bool found_self = false;
+  const bool only_ours = std::all_of(pids.begin(), pids.end(), [&](const std::string& pid) {
     const auto value = number(pid);
+    found_self = found_self || value == self;
     return value && *value != 0 && (*value == self || *value == parent);
   });
+  return only_ours && found_self;
 }
 
 }  // namespace jobinit::kernel

@@ -13,33 +13,47 @@
 namespace jobinit::kernel {
 
 void Fd::reset() {
-  if (number_ >= 0) { ::close(std::exchange(number_, -1)); }
+  if (number_ >= 0) {
+    ::close(std::exchange(number_, -1));
+  }
 }
 
 Result<Pipe> make_pipe() {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) { return system_error(errno, "making a pipe"); }
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return system_error(errno, "making a pipe");
+  }
   Pipe pipe{Fd(ends[0]), Fd(ends[1])};
-  if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) != 0) { return system_error(errno, "making a pipe non-blocking"); }
+  if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return system_error(errno, "making a pipe non-blocking");
+  }
   return pipe;
 }
 
 Result<Fd> make_memory_file(std::string_view content) {
   Fd file(::memfd_create("jobinit", MFD_CLOEXEC));
-  if (!file) { return system_error(errno, "making a memory file"); }
+  if (!file) {
+    return system_error(errno, "making a memory file");
+  }
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0) { return system_error(errno, "writing a memory file"); }
+    if (written < 0) {
+      return system_error(errno, "writing a memory file");
+    }
     content.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) { return system_error(errno, "rewinding a memory file"); }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) {
+    return system_error(errno, "rewinding a memory file");
+  }
   return file;
 }
 
 unsigned ensure_standard_fds() {
   unsigned closed = 0;
   for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) >= 0) { continue; }
+    if (::fcntl(fd, F_GETFD) >= 0) {
+      continue;
+    }
     closed |= 1U << static_cast<unsigned>(fd);
     // The lowest free number is this one. Without /dev/null a pipe's end does: reading gives the end of file, writing
     // EPIPE, and the number is taken either way.
@@ -48,9 +62,15 @@ unsigned ensure_standard_fds() {
       if (::pipe(ends) == 0) {  // NOLINT: inherited on purpose
         const int keep = fd == 0 ? ends[0] : ends[1];
         const int other = fd == 0 ? ends[1] : ends[0];
-        if (keep != fd) { ::dup2(keep, fd); }
-        if (other != fd) { ::close(other); }
-        if (keep != fd) { ::close(keep); }
+        if (keep != fd) {
+          ::dup2(keep, fd);
+        }
+        if (other != fd) {
+          ::close(other);
+        }
+        if (keep != fd) {
+          ::close(keep);
+        }
       }
     }
   }
@@ -71,12 +91,20 @@ bool write_patiently(int fd, std::string_view text, std::chrono::milliseconds pa
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-    if (ready < 0 && errno == EINTR) { continue; }
-    if (ready <= 0) { return false; }
+    if (ready < 0 && errno == EINTR) {
+      continue;
+    }
+    if (ready <= 0) {
+      return false;
+    }
     // Up to PIPE_BUF bytes do not block once poll has said POLLOUT (pipe(7)).
     const ssize_t written = ::write(fd, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
-    if (written < 0 && errno != EINTR && errno != EAGAIN) { return false; }
-    if (written > 0) { text.remove_prefix(static_cast<std::size_t>(written)); }
+    if (written < 0 && errno != EINTR && errno != EAGAIN) {
+      return false;
+    }
+    if (written > 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
   }
   return true;
 }

@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/process.hpp"
@@ -16,25 +16,41 @@ namespace jobinit::kernel {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
+constexpr int kMostLinks = 40;  // as the kernel (path_resolution(7))
 
 Error writing(const std::string& path) { return system_error(errno, fmt::format("writing {}", path)); }
 
 Result<void> write_all(const Fd& file, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) { continue; }
-    if (written < 0) { return writing(path); }
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written < 0) {
+      return writing(path);
+    }
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   // EINVAL: a device, which has nothing to be synced.
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) { return writing(path); }
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) {
+    return writing(path);
+  }
   return {};
 }
 
-// What a link leads to, so that the link stays; the path itself where nothing is there yet.
-std::string resolve_links(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> target(::realpath(path.c_str(), nullptr), std::free);
-  return target == nullptr ? path : target.get();
+// What a link leads to, so that the link stays, also one to a file that is not there yet.
+std::string resolve_links(std::string path) {
+  std::array<char, PATH_MAX> target{};
+  for (int hop = 0; hop < kMostLinks; ++hop) {
+    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length <= 0 || static_cast<std::size_t>(length) == target.size()) {
+      return path;
+    }
+    const std::string_view to(target.data(), static_cast<std::size_t>(length));
+    const std::size_t folder = to.starts_with('/') ? 0 : path.rfind('/') + 1;  // npos + 1 is 0
+    path.replace(folder, std::string::npos, to);
+  }
+  return path;
 }
 
 // A file that cannot be renamed over: mounted by itself (EBUSY), or in a folder that is not ours to write to.
@@ -47,12 +63,16 @@ Result<void> write_beside(const std::string& path, std::string_view content) {
   // link that somebody left there.
   const std::string temporary = fmt::format("{}.{}.tmp", path, make_uuid_v7());
   const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
-  if (!file) { return writing(path); }
+  if (!file) {
+    return writing(path);
+  }
   auto written = write_all(file, content, path);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
     written = system_error(errno, fmt::format("renaming to {}", path));
   }
-  if (!written) { ::unlink(temporary.c_str()); }
+  if (!written) {
+    ::unlink(temporary.c_str());
+  }
   return written;
 }
 
@@ -63,17 +83,27 @@ Result<std::string> read_all(int fd, std::string_view name, std::size_t limit) {
   char buffer[4096];
   for (;;) {
     const ssize_t got = ::read(fd, buffer, sizeof(buffer));
-    if (got < 0 && errno == EINTR) { continue; }
-    if (got < 0) { return system_error(errno, fmt::format("reading {}", name)); }
-    if (got == 0) { return content; }
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return system_error(errno, fmt::format("reading {}", name));
+    }
+    if (got == 0) {
+      return content;
+    }
     content.append(buffer, static_cast<std::size_t>(got));
-    if (content.size() > limit) { return error("reading {}: larger than {} bytes", name, limit); }
+    if (content.size() > limit) {
+      return error("reading {}: larger than {} bytes", name, limit);
+    }
   }
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) { return system_error(errno, fmt::format("reading {}", path)); }
+  if (!file) {
+    return system_error(errno, fmt::format("reading {}", path));
+  }
   return read_all(file.get(), path, limit);
 }
 
@@ -82,22 +112,30 @@ Result<void> replace_file(const std::string& path, std::string_view content) {
   struct stat status {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
   // Renaming over a device or a FIFO would take it away from everybody else.
-  if (exists && !S_ISREG(status.st_mode)) { return overwrite_file(target, content); }
+  if (exists && !S_ISREG(status.st_mode)) {
+    return overwrite_file(target, content);
+  }
   const auto replaced = write_beside(target, content);
   if (!replaced && exists && must_stay_in_place(replaced.failure().code)) {
     const auto overwritten = overwrite_file(target, content);
     return overwritten ? overwritten : replaced;
   }
-  if (!replaced) { return replaced; }
+  if (!replaced) {
+    return replaced;
+  }
   const std::size_t slash = target.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : target.substr(0, slash + 1);
-  if (const Fd at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); at) { ::fsync(at.get()); }
+  if (const Fd at(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); at) {
+    ::fsync(at.get());
+  }
   return {};
 }
 
 Result<void> overwrite_file(const std::string& path, std::string_view content) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, kFileMode));
-  if (!file) { return writing(path); }
+  if (!file) {
+    return writing(path);
+  }
   return write_all(file, content, path);
 }
 

@@ -15,7 +15,9 @@ namespace jobinit::kernel {
 
 Result<Output> Output::open(int fd) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) { return system_error(errno, fmt::format("file descriptor {}", fd)); }
+  if (::fstat(fd, &status) != 0) {
+    return system_error(errno, fmt::format("file descriptor {}", fd));
+  }
   Output output;
   if (S_ISFIFO(status.st_mode)) {
     // A runtime's pipe belongs to root: a job's user may write to it but not open it anew.
@@ -29,8 +31,12 @@ Result<Output> Output::open(int fd) {
     output.means_ = Means::careful;
     output.always_writable_ = false;
   }
-  if (!output.fd_) { output.fd_ = Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
-  if (!output.fd_) { return system_error(errno, fmt::format("duplicating file descriptor {}", fd)); }
+  if (!output.fd_) {
+    output.fd_ = Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  }
+  if (!output.fd_) {
+    return system_error(errno, fmt::format("duplicating file descriptor {}", fd));
+  }
   return output;
 }
 
@@ -67,10 +73,18 @@ Output::Written Output::write(std::span<const char> bytes) const {
 Got read_available(const Fd& fd, std::span<char> into) {
   for (;;) {
     const ssize_t got = ::read(fd.get(), into.data(), into.size());
-    if (got > 0) { return {static_cast<std::size_t>(got), false, false}; }
-    if (got == 0) { return {0, false, true}; }
-    if (errno == EAGAIN) { return {0, true, false}; }
-    if (errno != EINTR) { return {0, false, true}; }
+    if (got > 0) {
+      return {static_cast<std::size_t>(got), false, false};
+    }
+    if (got == 0) {
+      return {0, false, true};
+    }
+    if (errno == EAGAIN) {
+      return {0, true, false};
+    }
+    if (errno != EINTR) {
+      return {0, false, true};
+    }
   }
 }
 

@@ -34,7 +34,9 @@ std::chrono::microseconds microseconds(const timeval& value) {
 // The fourth field of /proc/PID/stat; the second, the name, may itself hold blanks and parentheses (proc(5)).
 pid_t parent_of(const std::string& stat) {
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos || name_end + 4 >= stat.size()) { return 0; }
+  if (name_end == std::string::npos || name_end + 4 >= stat.size()) {
+    return 0;
+  }
   pid_t parent = 0;
   std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
   return parent;
@@ -48,7 +50,9 @@ Look look_for_dead_child() {
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
       return info.si_pid == 0 ? Look{Children::alive, 0} : Look{Children::one_dead, info.si_pid};
     }
-    if (errno != EINTR) { return {Children::none, 0}; }
+    if (errno != EINTR) {
+      return {Children::none, 0};
+    }
   }
 }
 
@@ -60,7 +64,9 @@ std::optional<Reaped> reap(pid_t pid) {
     // The system call, unlike glibc's waitid(), hands out the resources used (waitid(2), NOTES).
     result = ::syscall(SYS_waitid, P_PID, pid, &info, WEXITED | WNOHANG, &usage);
   } while (result < 0 && errno == EINTR);
-  if (result < 0 || info.si_pid != pid) { return std::nullopt; }
+  if (result < 0 || info.si_pid != pid) {
+    return std::nullopt;
+  }
   Reaped reaped;
   reaped.pid = pid;
   reaped.status.signaled = info.si_code != CLD_EXITED;
@@ -73,11 +79,14 @@ std::optional<Reaped> reap(pid_t pid) {
 }
 
 void wait_for(pid_t pid) {
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 Result<void> become_subreaper() {
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) { return system_error(errno, "becoming a subreaper"); }
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return system_error(errno, "becoming a subreaper");
+  }
   return {};
 }
 
@@ -85,14 +94,20 @@ void hide_memory(bool hidden) { ::prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0
 
 std::vector<pid_t> descendants(pid_t ancestor, const Root& root) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(root("/proc").c_str()), ::closedir);
-  if (folder == nullptr) { return {}; }
+  if (folder == nullptr) {
+    return {};
+  }
   std::unordered_multimap<pid_t, pid_t> children;
   while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread
     const std::string_view name = entry->d_name;
     pid_t pid = 0;
     const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failure != std::errc() || end != name.data() + name.size()) { continue; }
-    if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) { children.emplace(parent_of(*stat), pid); }
+    if (failure != std::errc() || end != name.data() + name.size()) {
+      continue;
+    }
+    if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) {
+      children.emplace(parent_of(*stat), pid);
+    }
   }
   std::vector<pid_t> found;
   std::vector<pid_t> open{ancestor};
@@ -126,18 +141,24 @@ std::size_t kill_tree(pid_t leader) {
   // forks faster than this loop is met again at the caller's next call.
   static constexpr int rounds = 8;
   for (int round = 0; round < rounds && !seen.empty(); ++round) {
-    for (const pid_t pid : seen) { signal_process(pid, SIGKILL); }
+    for (const pid_t pid : seen) {
+      signal_process(pid, SIGKILL);
+    }
     const std::size_t before = seen.size();
     seen = descendants(self);
     sent = std::max(sent, seen.size());
-    if (seen.size() <= before && round > 0) { break; }  // only the dying are left
+    if (seen.size() <= before && round > 0) {
+      break;
+    }  // only the dying are left
   }
   return sent;
 }
 
 void set_own_oom_score_adj(int value) {
   const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (file < 0) { return; }
+  if (file < 0) {
+    return;
+  }
   std::array<char, 8> text{};
   const auto [end, failure] = std::to_chars(text.data(), text.data() + text.size(), value);
   if (failure == std::errc()) {
@@ -148,10 +169,14 @@ void set_own_oom_score_adj(int value) {
 }
 
 std::string own_executable() {
-  if (::access("/proc/self/exe", X_OK) == 0) { return "/proc/self/exe"; }
+  if (::access("/proc/self/exe", X_OK) == 0) {
+    return "/proc/self/exe";
+  }
   // Without /proc: the path that execve(2) was given (getauxval(3)), made absolute by the caller's folder.
   const auto* const path = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
-  if (path == nullptr || *path == '/') { return path == nullptr ? "" : path; }
+  if (path == nullptr || *path == '/') {
+    return path == nullptr ? "" : path;
+  }
   std::array<char, PATH_MAX> folder{};
   return ::getcwd(folder.data(), folder.size()) == nullptr ? path : fmt::format("{}/{}", folder.data(), path);
 }
@@ -161,12 +186,14 @@ std::string make_uuid_v7() {
   if (::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK) != static_cast<ssize_t>(bytes.size())) {
     // Early at boot only. Unique is what it must be, not secret.
     const auto ticks = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-    for (std::size_t i = 0; i < 8; ++i) { bytes.at(8 + i) = static_cast<unsigned char>(ticks >> (8 * i)); }
+    for (std::size_t i = 0; i < 8; ++i) {
+      bytes.at(8 + i) = static_cast<unsigned char>(ticks >> (8 * i));
+    }
     bytes[7] = static_cast<unsigned char>(::getpid());
   }
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   for (std::size_t i = 0; i < 6; ++i) {
     bytes.at(i) = static_cast<unsigned char>(static_cast<std::uint64_t>(now) >> (8 * (5 - i)));
   }
@@ -174,7 +201,9 @@ std::string make_uuid_v7() {
   bytes[8] = static_cast<unsigned char>(0x80U | (bytes[8] & 0x3FU));  // variant
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) { text += '-'; }
+    if (i == 4 || i == 6 || i == 8 || i == 10) {
+      text += '-';
+    }
     text += fmt::format("{:02x}", bytes.at(i));
   }
   return text;

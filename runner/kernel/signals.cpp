@@ -16,7 +16,9 @@ constexpr std::array kIgnored{SIGPIPE, SIGTTIN, SIGTTOU};
 sigset_t blocked_set() {
   sigset_t set;
   ::sigfillset(&set);
-  for (const int fault : kFaults) { ::sigdelset(&set, fault); }
+  for (const int fault : kFaults) {
+    ::sigdelset(&set, fault);
+  }
   return set;
 }
 
@@ -40,7 +42,9 @@ SignalState block_signals() {
   }
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
-  for (const int number : kIgnored) { ::sigaction(number, &ignore, nullptr); }
+  for (const int number : kIgnored) {
+    ::sigaction(number, &ignore, nullptr);
+  }
   return before;
 }
 
@@ -62,9 +66,13 @@ void restore_signals(const SignalState& before) {
 
 Result<Fd> open_signalfd() {
   sigset_t set = blocked_set();
-  for (const int number : kIgnored) { ::sigdelset(&set, number); }
+  for (const int number : kIgnored) {
+    ::sigdelset(&set, number);
+  }
   Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd) { return system_error(errno, "opening a signalfd"); }
+  if (!fd) {
+    return system_error(errno, "opening a signalfd");
+  }
   return fd;
 }
 
@@ -73,14 +81,20 @@ std::vector<ReceivedSignal> read_signals(const Fd& signalfd) {
   std::array<signalfd_siginfo, 16> batch{};
   for (;;) {
     const ssize_t got = ::read(signalfd.get(), batch.data(), sizeof(batch));
-    if (got < 0 && errno == EINTR) { continue; }
-    if (got <= 0) { return received; }
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return received;
+    }
     const std::size_t count = static_cast<std::size_t>(got) / sizeof(batch[0]);
     for (std::size_t i = 0; i < count; ++i) {
       received.push_back({static_cast<int>(batch.at(i).ssi_signo), static_cast<int>(batch.at(i).ssi_pid)});
     }
     // A sender that never stops must not keep us here for ever; the loop comes back for the rest.
-    if (received.size() >= 256) { return received; }
+    if (received.size() >= 256) {
+      return received;
+    }
   }
 }
 

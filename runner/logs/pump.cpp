@@ -21,7 +21,9 @@ Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output
       tail_(tail),
       on_change_(std::move(on_change)),
       buffer_(kBufferSize) {
-  if (output_.pollable() >= 0) { writable_.emplace(loop); }
+  if (output_.pollable() >= 0) {
+    writable_.emplace(loop);
+  }
 }
 
 void Pump::start() {
@@ -29,37 +31,56 @@ void Pump::start() {
   boost::system::error_code ignored;
   input_.assign(pipe_.get(), ignored);
   if (writable_) {
-    if (writable_->assign(output_.pollable(), ignored); ignored) { writable_.reset(); }
+    if (writable_->assign(output_.pollable(), ignored); ignored) {
+      writable_.reset();
+    }
   }
   wait_for_input();
 }
 
 void Pump::wait_for_input() {
-  if (reading_ || done_) { return; }
+  if (reading_ || done_) {
+    return;
+  }
   reading_ = true;
   input_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-    if (failure) { return; }
+    if (failure) {
+      return;
+    }
     reading_ = false;
     on_input();
   });
 }
 
 void Pump::on_input() {
-  // One buffer a turn, so that a job that never stops writing cannot keep the loop from clocks and signals; when the job
-  // is gone, what it left in the pipe is read at once, and no more than that: a stranger may hold the pipe and write on.
+  // One buffer a turn, so that a job that never stops writing cannot keep the loop from clocks and signals; when the
+  // job is gone, what it left in the pipe is read at once, and no more than that: a stranger may hold the pipe and
+  // write on.
   do {
-    if (done_ || pending_from_ < pending_to_) { return; }
-    if (finishing_ && last_bytes_ == 0) { return end(); }
+    if (done_ || pending_from_ < pending_to_) {
+      return;
+    }
+    if (finishing_ && last_bytes_ == 0) {
+      return end();
+    }
     const std::span<char> room = buffer_.span().first(finishing_ ? std::min(kBufferSize, last_bytes_) : kBufferSize);
     const kernel::Got got = kernel::read_available(pipe_, room);
-    if (got.end || (got.would_block && finishing_)) { return end(); }
-    if (got.would_block) { break; }
-    if (finishing_) { last_bytes_ -= got.bytes; }
+    if (got.end || (got.would_block && finishing_)) {
+      return end();
+    }
+    if (got.would_block) {
+      break;
+    }
+    if (finishing_) {
+      last_bytes_ -= got.bytes;
+    }
     counts_.bytes += got.bytes;
     tail_.append(buffer_.span().first(got.bytes));
     pending_from_ = 0;
     pending_to_ = got.bytes;
-    if (!flush()) { return; }
+    if (!flush()) {
+      return;
+    }
   } while (finishing_);
   wait_for_input();
   on_change_();
@@ -80,8 +101,12 @@ bool Pump::flush() {
     output_failed_ = written.failed != 0 || (written.would_block && !writable_);
     if (written.would_block && writable_) {
       writable_->async_wait(stream_descriptor::wait_write, [this](boost::system::error_code failure) {
-        if (failure || done_) { return; }
-        if (flush()) { on_input(); }
+        if (failure || done_) {
+          return;
+        }
+        if (flush()) {
+          on_input();
+        }
         on_change_();
       });
       return false;
@@ -91,14 +116,18 @@ bool Pump::flush() {
 }
 
 void Pump::finish() {
-  if (done_ || finishing_) { return; }
+  if (done_ || finishing_) {
+    return;
+  }
   finishing_ = true;
   last_bytes_ = kernel::unread_bytes(pipe_);
   on_input();
 }
 
 void Pump::abandon() {
-  if (done_) { return; }
+  if (done_) {
+    return;
+  }
   counts_.dropped += pending_to_ - pending_from_;
   const std::size_t unread = kernel::unread_bytes(pipe_);
   counts_.bytes += unread;
@@ -107,10 +136,16 @@ void Pump::abandon() {
 }
 
 void Pump::end() {
-  if (done_) { return; }
+  if (done_) {
+    return;
+  }
   done_ = true;
-  if (input_.is_open()) { input_.release(); }
-  if (writable_ && writable_->is_open()) { writable_->release(); }
+  if (input_.is_open()) {
+    input_.release();
+  }
+  if (writable_ && writable_->is_open()) {
+    writable_->release();
+  }
   pipe_.reset();
   on_change_();
 }

@@ -9,8 +9,12 @@ Tail::Tail(std::size_t capacity) : capacity_(capacity), ring_(capacity) {}
 
 void Tail::append(std::span<const char> bytes) {
   seen_ += bytes.size();
-  if (capacity_ == 0) { return; }
-  if (bytes.size() > capacity_) { bytes = bytes.last(capacity_); }
+  if (capacity_ == 0) {
+    return;
+  }
+  if (bytes.size() > capacity_) {
+    bytes = bytes.last(capacity_);
+  }
   const std::size_t first = std::min(bytes.size(), capacity_ - next_);
   std::memcpy(ring_.span().data() + next_, bytes.data(), first);
   std::memcpy(ring_.span().data(), bytes.data() + first, bytes.size() - first);
@@ -18,8 +22,12 @@ void Tail::append(std::span<const char> bytes) {
 }
 
 std::string Tail::text() const {
-  if (capacity_ == 0) { return {}; }
-  if (seen_ < capacity_) { return {ring_.span().data(), seen_}; }
+  if (capacity_ == 0) {
+    return {};
+  }
+  if (seen_ < capacity_) {
+    return {ring_.span().data(), seen_};
+  }
   std::string text(ring_.span().data() + next_, capacity_ - next_);
   return text.append(ring_.span().data(), next_);
 }

@@ -7,10 +7,12 @@
 namespace jobinit::platform {
 
 std::optional<Platform> detect_aws_batch(Environment environment, const kernel::Root& /*root*/) {
-  static constexpr std::array<std::string_view, 6> names{"AWS_BATCH_JOB_ID",   "AWS_BATCH_JOB_ATTEMPT",
-                                                         "AWS_BATCH_JQ_NAME",  "AWS_BATCH_CE_NAME",
+  static constexpr std::array<std::string_view, 6> names{"AWS_BATCH_JOB_ID",          "AWS_BATCH_JOB_ATTEMPT",
+                                                         "AWS_BATCH_JQ_NAME",         "AWS_BATCH_CE_NAME",
                                                          "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_NODE_INDEX"};
-  if (!lookup(environment, "AWS_BATCH_JOB_ID")) { return std::nullopt; }
+  if (!lookup(environment, "AWS_BATCH_JOB_ID")) {
+    return std::nullopt;
+  }
   Platform platform;
   platform.name = "aws-batch";
   platform.stop_grace = std::chrono::seconds(30);

@@ -10,7 +10,9 @@ std::optional<Platform> detect_cloud_run(Environment environment, const kernel::
   static constexpr std::array<std::string_view, 5> names{"CLOUD_RUN_JOB", "CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_INDEX",
                                                          "CLOUD_RUN_TASK_COUNT", "CLOUD_RUN_TASK_ATTEMPT"};
   const auto job = lookup(environment, "CLOUD_RUN_JOB");
-  if (!job) { return std::nullopt; }
+  if (!job) {
+    return std::nullopt;
+  }
   Platform platform;
   platform.name = "cloud-run";
   platform.job_name = *job;

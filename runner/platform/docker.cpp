@@ -6,7 +6,9 @@
 namespace jobinit::platform {
 
 std::optional<Platform> detect_docker(Environment /*environment*/, const kernel::Root& root) {
-  if (!kernel::read_file(root("/.dockerenv"))) { return std::nullopt; }
+  if (!kernel::read_file(root("/.dockerenv"))) {
+    return std::nullopt;
+  }
   Platform platform;
   platform.name = "docker";
   platform.stop_grace = std::chrono::seconds(10);

@@ -7,10 +7,12 @@
 namespace jobinit::platform {
 
 std::optional<Platform> detect_nomad(Environment environment, const kernel::Root& /*root*/) {
-  static constexpr std::array<std::string_view, 7> names{"NOMAD_JOB_ID",    "NOMAD_JOB_NAME",  "NOMAD_ALLOC_ID",
+  static constexpr std::array<std::string_view, 7> names{"NOMAD_JOB_ID",      "NOMAD_JOB_NAME",   "NOMAD_ALLOC_ID",
                                                          "NOMAD_ALLOC_INDEX", "NOMAD_GROUP_NAME", "NOMAD_TASK_NAME",
                                                          "NOMAD_NAMESPACE"};
-  if (!lookup(environment, "NOMAD_ALLOC_ID")) { return std::nullopt; }
+  if (!lookup(environment, "NOMAD_ALLOC_ID")) {
+    return std::nullopt;
+  }
   Platform platform;
   platform.name = "nomad";
   platform.job_name = lookup(environment, "NOMAD_JOB_NAME").value_or("");

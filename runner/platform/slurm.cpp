@@ -10,7 +10,9 @@ std::optional<Platform> detect_slurm(Environment environment, const kernel::Root
   static constexpr std::array<std::string_view, 6> names{"SLURM_JOB_ID",        "SLURM_JOB_NAME",
                                                          "SLURM_ARRAY_JOB_ID",  "SLURM_ARRAY_TASK_ID",
                                                          "SLURM_RESTART_COUNT", "SLURM_CLUSTER_NAME"};
-  if (!lookup(environment, "SLURM_JOB_ID")) { return std::nullopt; }
+  if (!lookup(environment, "SLURM_JOB_ID")) {
+    return std::nullopt;
+  }
   Platform platform;
   platform.name = "slurm";
   platform.job_name = lookup(environment, "SLURM_JOB_NAME").value_or("");

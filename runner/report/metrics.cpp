@@ -18,7 +18,9 @@ class Gauges {
   explicit Gauges(prometheus::Labels common) : common_(std::move(common)) {}
 
   void set(const std::string& name, const std::string& help, const Document& value) {
-    if (value.is_number()) { set(name, help, value.get<double>(), {}); }
+    if (value.is_number()) {
+      set(name, help, value.get<double>(), {});
+    }
   }
   void set(const std::string& name, const std::string& help, double value, const prometheus::Labels& labels) {
     prometheus::Labels all = common_;
@@ -36,7 +38,9 @@ class Gauges {
 std::optional<double> epoch_seconds(const Document& text) {
   std::tm parts{};
   int milliseconds = 0;
-  if (!text.is_string()) { return std::nullopt; }
+  if (!text.is_string()) {
+    return std::nullopt;
+  }
   const auto value = text.get<std::string>();
   // NOLINTNEXTLINE(cert-err34-c): every field is bounded by its width
   if (std::sscanf(value.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
@@ -51,18 +55,24 @@ std::optional<double> epoch_seconds(const Document& text) {
 // Never throws for what a saved report may lack.
 Document at(const Document& report, const char* part, const char* key) {
   const auto object = report.find(part);
-  if (object == report.end() || !object->is_object()) { return nullptr; }
+  if (object == report.end() || !object->is_object()) {
+    return nullptr;
+  }
   const auto value = object->find(key);
   return value == object->end() ? Document(nullptr) : *value;
 }
 
 }  // namespace
 
+std::string job_name(const Document& report) {
+  const Document name = at(report, "job", "name");
+  return name.is_string() ? name.get<std::string>() : "job";
+}
+
 std::string prometheus_text(const Document& report, bool with_job_label) {
   prometheus::Labels common;
   if (with_job_label) {
-    const Document name = at(report, "job", "name");
-    common["job"] = name.is_string() ? name.get<std::string>() : "job";
+    common["job"] = job_name(report);
   }
   Gauges gauges(common);
   gauges.set("jobinit_job_last_exit_code", "Exit code of the last run, as the container gave it.",

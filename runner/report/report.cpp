@@ -22,8 +22,8 @@ std::string timestamp(std::chrono::system_clock::time_point when) {
   const std::time_t whole = since / 1000;
   std::tm parts{};
   ::gmtime_r(&whole, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-                     parts.tm_hour, parts.tm_min, parts.tm_sec, since % 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, since % 1000);
 }
 
 template <typename T>
@@ -43,19 +43,34 @@ std::string_view peak_source_name(supervise::PeakSource source) {
 // A child that the kernel took without the main process ending of it explains many a failure.
 std::string oom_part(const Outcome& outcome) {
   const std::uint64_t kills = outcome.resources.oom_kills.value_or(0);
-  if (kills == 0 || outcome.verdict.cause == Cause::oom_killed) { return ""; }
+  if (kills == 0 || outcome.verdict.cause == Cause::oom_killed) {
+    return "";
+  }
   return fmt::format(", the kernel's OOM killer took {} process{}", kills, kills == 1 ? "" : "es");
+}
+
+std::string why(const Outcome& outcome) {
+  if (outcome.problems.empty()) {
+    return "";
+  }
+  return ": " + valid_utf8(fmt::format("{}", fmt::join(outcome.problems, "; ")));
 }
 
 // How the main process itself ended: "exit 3", "killed by SIGTERM".
 std::string ending(const supervise::Verdict& verdict) {
-  if (verdict.job_exit_code) { return fmt::format("exit {}", *verdict.job_exit_code); }
-  if (verdict.signal) { return fmt::format("killed by {}", cli::signal_name(*verdict.signal)); }
+  if (verdict.job_exit_code) {
+    return fmt::format("exit {}", *verdict.job_exit_code);
+  }
+  if (verdict.signal) {
+    return fmt::format("killed by {}", cli::signal_name(*verdict.signal));
+  }
   return "not even SIGKILL ended it";
 }
 
 std::string memory_part(const supervise::Resources& resources) {
-  if (!resources.peak_memory) { return ""; }
+  if (!resources.peak_memory) {
+    return "";
+  }
   const std::string peak = human_size(*resources.peak_memory);
   return resources.memory_limit ? fmt::format(", peak memory {} of {}", peak, human_size(*resources.memory_limit))
                                 : fmt::format(", peak memory {}", peak);
@@ -63,7 +78,9 @@ std::string memory_part(const supervise::Resources& resources) {
 
 Document texts(const std::vector<std::string>& from) {
   Document array = Document::array();
-  for (const std::string& text : from) { array.push_back(valid_utf8(text)); }
+  for (const std::string& text : from) {
+    array.push_back(valid_utf8(text));
+  }
   return array;
 }
 
@@ -105,18 +122,17 @@ std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
     case Cause::signaled:
       return fmt::format("{} was {}, which jobinit did not send, after {}{}", name, how, after, memory);
     case Cause::timeout:
-      return fmt::format("{} ran into its timeout of {}: {} after {}{}", name, human_duration(subject.timeout), how, after,
-                         memory);
+      return fmt::format("{} ran into its timeout of {}: {} after {}{}", name, human_duration(subject.timeout), how,
+                         after, memory);
     case Cause::oom_killed:
       return fmt::format("{} was killed by the kernel, out of memory, after {}{}", name, after, memory);
     case Cause::stopped: return fmt::format("{} was stopped from outside: {} after {}{}", name, how, after, memory);
     case Cause::rejected:
-      return fmt::format("{} was not started: {} wrong with its settings", name,
-                         outcome.problems.size() == 1 ? "1 thing is" : fmt::format("{} things are", outcome.problems.size()));
-    case Cause::not_started:
-      return fmt::format("{} could not be started: {}", name, valid_utf8(fmt::format("{}", fmt::join(outcome.problems, "; "))));
-    case Cause::internal:
-      return fmt::format("{}: jobinit itself failed: {}", name, valid_utf8(fmt::format("{}", fmt::join(outcome.problems, "; "))));
+      return fmt::format(
+          "{} was not started: {} wrong with its settings", name,
+          outcome.problems.size() == 1 ? "1 thing is" : fmt::format("{} things are", outcome.problems.size()));
+    case Cause::not_started: return fmt::format("{} could not be started{}", name, why(outcome));
+    case Cause::internal: return fmt::format("{}: jobinit itself failed{}", name, why(outcome));
   }
   return name;
 }
@@ -131,7 +147,9 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
       subject.timeout > Duration::zero() ? Document(seconds(subject.timeout)) : Document(nullptr);
   report["platform"] = {{"name", subject.platform}, {"host", valid_utf8(subject.host)}};
   report["platform"]["ids"] = Document::object();
-  for (const auto& [name, value] : subject.platform_ids) { report["platform"]["ids"][name] = valid_utf8(value); }
+  for (const auto& [name, value] : subject.platform_ids) {
+    report["platform"]["ids"][name] = valid_utf8(value);
+  }
   report["times"] = {{"started_at", timestamp(outcome.started_at)},
                      {"ended_at", timestamp(outcome.ended_at)},
                      {"duration_seconds", seconds(outcome.duration)}};
@@ -152,7 +170,9 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
 
 Result<Document> parse_report(std::string_view text) {
   Document report = Document::parse(text, nullptr, false);
-  if (report.is_discarded()) { return error("not a JSON document"); }
+  if (report.is_discarded()) {
+    return error("not a JSON document");
+  }
   const auto version = report.is_object() ? report.find("schema_version") : report.end();
   if (!report.is_object() || version == report.end() || !version->is_number_integer()) {
     return error("not a jobinit report: it has no schema_version");
@@ -161,7 +181,9 @@ Result<Document> parse_report(std::string_view text) {
     return error("a report of schema version {}, while this jobinit knows version {}", version->dump(), kSchemaVersion);
   }
   for (const char* part : {"job", "platform", "times", "outcome", "resources", "logs"}) {
-    if (!report.contains(part) || !report[part].is_object()) { return error("not a jobinit report: no \"{}\" in it", part); }
+    if (!report.contains(part) || !report[part].is_object()) {
+      return error("not a jobinit report: no \"{}\" in it", part);
+    }
   }
   return report;
 }

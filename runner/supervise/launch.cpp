@@ -24,23 +24,31 @@ constexpr int kOwnFailure = 125;
 
 std::string_view find_path(const std::vector<std::string>& environment) {
   for (const std::string& entry : environment) {
-    if (entry.starts_with("PATH=")) { return std::string_view(entry).substr(5); }
+    if (entry.starts_with("PATH=")) {
+      return std::string_view(entry).substr(5);
+    }
   }
   return kDefaultPath;
 }
 
 // Every file that the command's name may mean, in the order of execvp(3). An empty part of PATH is the current folder.
 std::vector<std::string> candidates(const LaunchOptions& options) {
-  if (options.executable) { return {*options.executable}; }
+  if (options.executable) {
+    return {*options.executable};
+  }
   const std::string& name = options.argv.front();
-  if (name.find('/') != std::string::npos) { return {name}; }
+  if (name.find('/') != std::string::npos) {
+    return {name};
+  }
   std::vector<std::string> files;
   std::string_view path = find_path(options.environment);
   for (;;) {
     const std::size_t colon = std::min(path.find(':'), path.size());
     const std::string_view folder = path.substr(0, colon);
     files.push_back(folder.empty() ? name : fmt::format("{}/{}", folder, name));
-    if (colon == path.size()) { return files; }
+    if (colon == path.size()) {
+      return files;
+    }
     path.remove_prefix(colon + 1);
   }
 }
@@ -49,8 +57,8 @@ std::vector<std::string> candidates(const LaunchOptions& options) {
 // this. It runs between fork and exec: no allocation, nothing but async-signal-safe calls.
 //
 // It calls execve() itself instead of leaving that to the launcher, for three reasons (Boost 1.81): the launcher closes
-// every descriptor that is not on a list first, while an init passes on what it inherited (its own are all close-on-exec);
-// it reports whatever errno holds after that; and it runs atexit handlers in the child when exec fails.
+// every descriptor that is not on a list first, while an init passes on what it inherited (its own are all
+// close-on-exec); it reports whatever errno holds after that; and it runs atexit handlers in the child when exec fails.
 struct Child {
   const LaunchOptions& options;
   const kernel::SignalState& signals;
@@ -64,16 +72,24 @@ struct Child {
     ::setsid();
     // fork() keeps "not dumpable", which would make /proc/self/oom_score_adj root's; exec resets it anyway.
     kernel::hide_memory(false);
-    if (options.oom_score_adj) { kernel::set_own_oom_score_adj(*options.oom_score_adj); }
-    if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) { return failed(errno); }
+    if (options.oom_score_adj) {
+      kernel::set_own_oom_score_adj(*options.oom_score_adj);
+    }
+    if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
+      return failed(errno);
+    }
     kernel::restore_signals(signals);
     int failure = ENOENT;
     for (const char* file : files) {
       ::execve(file, const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
       // Like execvp(3): go on where there is no such file; remember a file that may not be executed.
-      if (errno == ENOENT || errno == ENOTDIR) { continue; }
+      if (errno == ENOENT || errno == ENOTDIR) {
+        continue;
+      }
       failure = errno;
-      if (errno != EACCES) { break; }
+      if (errno != EACCES) {
+        break;
+      }
     }
     return failed(failure);
   }
@@ -96,7 +112,9 @@ struct Child {
 std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   std::vector<const char*> pointers;
   pointers.reserve(texts.size() + 1);
-  for (const std::string& text : texts) { pointers.push_back(text.c_str()); }
+  for (const std::string& text : texts) {
+    pointers.push_back(text.c_str());
+  }
   pointers.push_back(nullptr);
   return pointers;
 }
@@ -108,7 +126,8 @@ LaunchFailure explain(int code, const LaunchOptions& options) {
     case ENOENT:
     case ENOTDIR:
       if (by_path) {
-        return {kNotFound, {fmt::format("{}: command not found in PATH ({})", name, find_path(options.environment)), code}};
+        return {kNotFound,
+                {fmt::format("{}: command not found in PATH ({})", name, find_path(options.environment)), code}};
       }
       if (::access(name.c_str(), F_OK) == 0) {
         return {kNotFound,
@@ -143,10 +162,16 @@ std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const L
     started.detach();
   } catch (const boost::system::system_error&) {
     // pidfd_open(2) came with Linux 5.3 and some sandboxes lack it. The child runs all the same.
-    if (launcher.pid <= 0) { throw; }
+    if (launcher.pid <= 0) {
+      throw;
+    }
   }
-  if (!failure) { return static_cast<pid_t>(launcher.pid); }
-  if (launcher.pid <= 0) { return LaunchFailure{kOwnFailure, system_error(failure.value(), "starting a process (fork)")}; }
+  if (!failure) {
+    return static_cast<pid_t>(launcher.pid);
+  }
+  if (launcher.pid <= 0) {
+    return LaunchFailure{kOwnFailure, system_error(failure.value(), "starting a process (fork)")};
+  }
   kernel::wait_for(launcher.pid);
   return explain(failure.value(), options);
 }

@@ -16,7 +16,9 @@ constexpr Duration kGiveUpAfter = 10s;
 constexpr Duration kSafety = 200ms;
 
 std::optional<TimePoint> sooner(std::optional<TimePoint> a, std::optional<TimePoint> b) {
-  if (!a || !b) { return a ? a : b; }
+  if (!a || !b) {
+    return a ? a : b;
+  }
   return std::min(*a, *b);
 }
 
@@ -28,7 +30,9 @@ class Stepper {
   Step take() { return std::move(next_); }
 
   void operator()(const MainEnded& event) {
-    if (state().main_status) { return; }
+    if (state().main_status) {
+      return;
+    }
     state().main_status = event.status;
     switch (state().phase) {
       case Phase::running:
@@ -60,23 +64,29 @@ class Stepper {
 
   void operator()(const SignalArrived& event) {
     const bool stop = is_stop_request(policy_, event.number);
-    if (stop && !state().platform_kill_at) { state().platform_kill_at = now_ + policy_.stop_grace; }
+    if (stop && !state().platform_kill_at) {
+      state().platform_kill_at = now_ + policy_.stop_grace;
+    }
     switch (state().phase) {
       case Phase::running:
         forward(event.number);
-        if (stop) { begin_stopping(Intent::stop); }
+        if (stop) {
+          begin_stopping(Intent::stop);
+        }
         break;
       case Phase::stopping:
         forward(event.number);
-        if (stop) { state().kill_at = sooner(state().kill_at, now_ + policy_.grace()); }
+        if (stop) {
+          state().kill_at = sooner(state().kill_at, now_ + policy_.grace());
+        }
         break;
       case Phase::settling:
-        if (stop) { state().kill_at = sooner(state().kill_at, now_ + policy_.grace()); }
+        if (stop) {
+          state().kill_at = sooner(state().kill_at, now_ + policy_.grace());
+        }
         break;
-      case Phase::draining:
-        limit_drain();
-        break;
-      case Phase::killing:
+      case Phase::draining: limit_drain(); break;
+      case Phase::killing: limit_to_report(state().give_up_at); break;
       case Phase::finished: break;
     }
   }
@@ -90,7 +100,9 @@ class Stepper {
 
   void operator()(const LogsDone&) {
     state().logs_done = true;
-    if (state().phase == Phase::draining) { state().phase = Phase::finished; }
+    if (state().phase == Phase::draining) {
+      state().phase = Phase::finished;
+    }
   }
 
   void operator()(const Tick&) {
@@ -106,6 +118,7 @@ class Stepper {
         if (due(state().kill_at)) {
           state().phase = Phase::killing;
           state().give_up_at = now_ + kGiveUpAfter;
+          limit_to_report(state().give_up_at);
           kill();
         }
         break;
@@ -152,14 +165,20 @@ class Stepper {
     state().phase = state().logs_done ? Phase::finished : Phase::draining;
     state().drain_until = now_ + policy_.drain_timeout;
     limit_drain();
-    if (!state().logs_done) { act(FinishLogs{}); }
+    if (!state().logs_done) {
+      act(FinishLogs{});
+    }
   }
 
-  void limit_drain() {
-    if (!state().platform_kill_at) { return; }
-    // Half of the reserve is the log's at most, the other half the report's.
+  void limit_drain() { limit_to_report(state().drain_until); }
+
+  // Half of the reserve is for what cannot be killed and the last of the log at most, the other half the report's.
+  void limit_to_report(std::optional<TimePoint>& deadline) {
+    if (!state().platform_kill_at) {
+      return;
+    }
     const Duration reserve = std::max<Duration>(policy_.report_reserve / 2, kSafety);
-    state().drain_until = sooner(state().drain_until, *state().platform_kill_at - reserve);
+    deadline = sooner(deadline, *state().platform_kill_at - reserve);
   }
 
   const Policy& policy_;
@@ -185,7 +204,9 @@ std::optional<TimePoint> State::next_deadline() const {
 
 State start(const Policy& policy, TimePoint now) {
   State state;
-  if (policy.timeout > Duration::zero()) { state.timeout_at = now + policy.timeout; }
+  if (policy.timeout > Duration::zero()) {
+    state.timeout_at = now + policy.timeout;
+  }
   return state;
 }
 

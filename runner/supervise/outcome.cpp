@@ -14,17 +14,27 @@ int conventional_code(const kernel::WaitStatus& status) {
 }
 
 Cause cause_of(const Facts& facts, const kernel::WaitStatus& status, const ExitPolicy& policy) {
-  if (facts.intent == Intent::timeout) { return Cause::timeout; }
-  if (facts.intent == Intent::stop) { return Cause::stopped; }
-  if (!status.signaled) { return policy.success_codes.contains(status.value) ? Cause::success : Cause::failed; }
+  if (facts.intent == Intent::timeout) {
+    return Cause::timeout;
+  }
+  if (facts.intent == Intent::stop) {
+    return Cause::stopped;
+  }
+  if (!status.signaled) {
+    return policy.success_codes.contains(status.value) ? Cause::success : Cause::failed;
+  }
   // Nothing of ours was out, so this SIGKILL came from elsewhere: the kernel's own counter says whether it was its.
-  if (status.value == SIGKILL && facts.oom_kills > 0) { return Cause::oom_killed; }
+  if (status.value == SIGKILL && facts.oom_kills > 0) {
+    return Cause::oom_killed;
+  }
   return facts.forwarded.contains(status.value) ? Cause::stopped : Cause::signaled;
 }
 
 int finish(Cause cause, int code, const ExitPolicy& policy) {
   const auto wanted = policy.by_cause.find(std::string(cause_name(cause)));
-  if (wanted != policy.by_cause.end()) { code = wanted->second; }
+  if (wanted != policy.by_cause.end()) {
+    code = wanted->second;
+  }
   const auto mapped = policy.remap.find(code);
   return mapped == policy.remap.end() ? code : mapped->second;
 }
@@ -32,12 +42,16 @@ int finish(Cause cause, int code, const ExitPolicy& policy) {
 }  // namespace
 
 Verdict judge(const Facts& facts, const ExitPolicy& policy) {
-  if (!facts.status && !facts.unkillable) { return judge(Cause::internal, kOwnFailureCode, policy); }
+  if (!facts.status && !facts.unkillable) {
+    return judge(Cause::internal, kOwnFailureCode, policy);
+  }
   Verdict verdict;
   // A main process that SIGKILL did not end was ended by us, as far as anybody can tell.
   const kernel::WaitStatus status = facts.status.value_or(kernel::WaitStatus{true, SIGKILL, false});
   verdict.cause = cause_of(facts, status, policy);
-  if (facts.status) { (status.signaled ? verdict.signal : verdict.job_exit_code) = status.value; }
+  if (facts.status) {
+    (status.signaled ? verdict.signal : verdict.job_exit_code) = status.value;
+  }
   const int code = verdict.cause == Cause::timeout ? kTimeoutCode : conventional_code(status);
   verdict.exit_code = finish(verdict.cause, code, policy);
   return verdict;

@@ -22,7 +22,9 @@ struct Match : Handlers... {
 class MemoryWitness {
  public:
   MemoryWitness() : group_(kernel::MemoryCgroup::find()) {
-    if (!group_) { return; }
+    if (!group_) {
+      return;
+    }
     oom_kills_before_ = group_->oom_kills();
     exclusive_ = group_->exclusive();
     peak_before_ = group_->peak();
@@ -32,13 +34,17 @@ class MemoryWitness {
 
   // Once the job is reaped: the counter has moved before its status could be read.
   void look() {
-    if (!group_) { return; }
+    if (!group_) {
+      return;
+    }
     resources_.memory_limit = group_->limit();
     const auto now = group_->oom_kills();
-    if (now && oom_kills_before_) { resources_.oom_kills = *now - std::min(*now, *oom_kills_before_); }
-    // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not. A peak
-    // that did not rise was reached before the job: by whatever set the container up, or, where v1 hides them from a pid
-    // namespace, by strangers after all.
+    if (now && oom_kills_before_) {
+      resources_.oom_kills = *now - std::min(*now, *oom_kills_before_);
+    }
+    // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not. A
+    // peak that did not rise was reached before the job: by whatever set the container up, or, where v1 hides them from
+    // a pid namespace, by strangers after all.
     if (const auto peak = exclusive_ ? group_->peak() : std::nullopt; peak && peak > peak_before_) {
       resources_.peak_memory = peak;
       resources_.peak_source = PeakSource::cgroup;
@@ -68,10 +74,18 @@ class Supervisor {
  public:
   Supervisor(boost::asio::io_context& loop, const RunPlan& plan, const kernel::SignalState& signals,
              const kernel::Fd& signalfd)
-      : loop_(loop), plan_(plan), signals_(signals), signalfd_(signalfd), arrivals_(loop), timer_(loop), tail_(plan.tail) {}
+      : loop_(loop),
+        plan_(plan),
+        signals_(signals),
+        signalfd_(signalfd),
+        arrivals_(loop),
+        timer_(loop),
+        tail_(plan.tail) {}
 
   ~Supervisor() {
-    if (arrivals_.is_open()) { arrivals_.release(); }  // lent for waiting only
+    if (arrivals_.is_open()) {
+      arrivals_.release();
+    }  // lent for waiting only
   }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -107,8 +121,12 @@ class Supervisor {
     job_ = std::get<pid_t>(started);
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
     state_ = start(plan_.policy, std::chrono::steady_clock::now());
-    for (const auto& pump : pumps_) { pump->start(); }
-    if (pumps_.empty()) { feed(LogsDone{}); }
+    for (const auto& pump : pumps_) {
+      pump->start();
+    }
+    if (pumps_.empty()) {
+      feed(LogsDone{});
+    }
     arrivals_.assign(signalfd_.get());
     wait_for_signals();
     // The job may have ended before anybody listened.
@@ -131,20 +149,26 @@ class Supervisor {
   }
 
   void add_stream(const char* name, int fd, int& job_fd, std::vector<kernel::Fd>& write_ends) {
-    if (kernel::is_terminal(fd)) { return; }
+    if (kernel::is_terminal(fd)) {
+      return;
+    }
     auto pipe = kernel::make_pipe();
     auto output = kernel::Output::open(fd);
-    if (!pipe || !output) { return; }  // out of descriptors: the job writes there itself, as under any other init
+    if (!pipe || !output) {
+      return;
+    }  // out of descriptors: the job writes there itself, as under any other init
     job_fd = pipe->write.get();
     write_ends.push_back(std::move(pipe->write));
     stream_names_.emplace_back(name);
-    pumps_.push_back(std::make_unique<logs::Pump>(loop_, std::move(pipe->read), std::move(*output), tail_,
-                                                  [this] { on_logs(); }));
+    pumps_.push_back(
+        std::make_unique<logs::Pump>(loop_, std::move(pipe->read), std::move(*output), tail_, [this] { on_logs(); }));
   }
 
   void wait_for_signals() {
     arrivals_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-      if (failure) { return; }
+      if (failure) {
+        return;
+      }
       on_signals();
       wait_for_signals();
     });
@@ -156,7 +180,9 @@ class Supervisor {
     // none any more.
     reap_all();
     for (const kernel::ReceivedSignal& signal : received) {
-      if (signal.number != SIGCHLD) { feed(SignalArrived{signal.number}); }
+      if (signal.number != SIGCHLD) {
+        feed(SignalArrived{signal.number});
+      }
     }
     arm_timer();
   }
@@ -166,7 +192,9 @@ class Supervisor {
     kernel::Look look = kernel::look_for_dead_child();
     for (; look.children == kernel::Children::one_dead; look = kernel::look_for_dead_child()) {
       const auto reaped = kernel::reap(look.pid);
-      if (!reaped) { continue; }
+      if (!reaped) {
+        continue;
+      }
       memory_.add(reaped->usage);
       if (reaped->pid == job_) {
         main_status = reaped->status;
@@ -177,44 +205,62 @@ class Supervisor {
     const bool anybody_left = look.children == kernel::Children::alive;
     if (main_status) {
       // Only now, with the dead out of the way, are those that are left the living.
-      if (anybody_left) { outcome_.leftover = kernel::descendants(kernel::own_pid()).size(); }
+      if (anybody_left) {
+        outcome_.leftover = kernel::descendants(kernel::own_pid()).size();
+      }
       feed(MainEnded{*main_status});
     }
-    if (!anybody_left) { feed(TreeEmpty{}); }
+    if (!anybody_left) {
+      feed(TreeEmpty{});
+    }
   }
 
   void on_logs() {
     feed(LogsMoved{});
     bool all_done = true;
-    for (const auto& pump : pumps_) { all_done = all_done && pump->done(); }
-    if (all_done && !state_.logs_done) { feed(LogsDone{}); }
+    for (const auto& pump : pumps_) {
+      all_done = all_done && pump->done();
+    }
+    if (all_done && !state_.logs_done) {
+      feed(LogsDone{});
+    }
     arm_timer();
   }
 
   void feed(const Event& event) {
     Step next = step(plan_.policy, std::move(state_), event, std::chrono::steady_clock::now());
     state_ = std::move(next.state);
-    for (const Action& action : next.actions) { carry_out(action); }
+    for (const Action& action : next.actions) {
+      carry_out(action);
+    }
   }
 
   void carry_out(const Action& action) {
     std::visit(Match{
                    [&](const SignalJob& one) {
                      // The group may be empty while the main process, moved elsewhere by itself, is not.
-                     if (!kernel::signal_group(job_, one.number)) { kernel::signal_process(job_, one.number); }
+                     if (!kernel::signal_group(job_, one.number)) {
+                       kernel::signal_process(job_, one.number);
+                     }
                    },
                    [&](const SignalLeftovers& one) {
-                     if (outcome_.leftover == 0) { return; }
+                     if (outcome_.leftover == 0) {
+                       return;
+                     }
                      for (const pid_t pid : kernel::descendants(kernel::own_pid())) {
                        kernel::signal_process(pid, one.number);
                      }
                    },
                    [&](const KillTree&) { outcome_.killed = std::max(outcome_.killed, kernel::kill_tree(job_)); },
                    [&](const FinishLogs&) {
-                     for (const auto& pump : pumps_) { pump->finish(); }
+                     for (const auto& pump : pumps_) {
+                       pump->finish();
+                     }
                    },
                    [&](const DropLogs&) {
-                     for (const auto& pump : pumps_) { pump->abandon(); }
+                     for (const auto& pump : pumps_) {
+                       pump->abandon();
+                     }
                    },
                },
                action);
@@ -222,13 +268,19 @@ class Supervisor {
 
   void arm_timer() {
     const auto deadline = state_.next_deadline();
-    if (deadline == armed_for_) { return; }
+    if (deadline == armed_for_) {
+      return;
+    }
     armed_for_ = deadline;
     timer_.cancel();
-    if (!deadline) { return; }
+    if (!deadline) {
+      return;
+    }
     timer_.expires_at(*deadline);
     timer_.async_wait([this](boost::system::error_code failure) {
-      if (failure) { return; }
+      if (failure) {
+        return;
+      }
       armed_for_.reset();
       reap_all();  // an exit that is there to be seen beats the deadline
       feed(Tick{});
@@ -246,7 +298,9 @@ class Supervisor {
     facts.unkillable = state_.unkillable;
     facts.oom_kills = memory_.oom_kills();
     outcome_.verdict = judge(facts, plan_.exits);
-    if (!facts.status && !facts.unkillable) { outcome_.problems.emplace_back("the job's exit status went to somebody else"); }
+    if (!facts.status && !facts.unkillable) {
+      outcome_.problems.emplace_back("the job's exit status went to somebody else");
+    }
     for (std::size_t i = 0; i < pumps_.size(); ++i) {
       pumps_[i]->abandon();
       outcome_.streams.push_back({stream_names_[i], pumps_[i]->counts()});

@@ -1,5 +1,5 @@
-// The command line and the environment: schedulers, templates and people write them. The input holds both, NUL-separated;
-// every piece is an argument as well as an environment entry.
+// The command line and the environment: schedulers, templates and people write them. The input holds both,
+// NUL-separated; every piece is an argument as well as an environment entry.
 #include <algorithm>
 
 #include "properties.hpp"

@@ -16,7 +16,9 @@ namespace jobinit::fuzz {
 
 // libFuzzer keeps the input of a run that aborts.
 inline void require(bool holds, std::string_view property) {
-  if (holds) { return; }
+  if (holds) {
+    return;
+  }
   std::fprintf(stderr, "property does not hold: %.*s\n", static_cast<int>(property.size()), property.data());
   std::abort();
 }
@@ -42,14 +44,18 @@ inline void require_code(int code) { require(code >= 0 && code <= 255, "an exit 
 inline void require_sane(const cli::Resolved& resolved) {
   const cli::Settings& settings = resolved.settings;
   constexpr Duration longest = std::chrono::hours(24) * 36600;
-  for (const Duration duration : {settings.timeout, settings.stop_grace, settings.report_reserve, settings.leftover_grace,
-                                  settings.drain_timeout, settings.report_timeout}) {
+  for (const Duration duration : {settings.timeout, settings.stop_grace, settings.report_reserve,
+                                  settings.leftover_grace, settings.drain_timeout, settings.report_timeout}) {
     require(duration >= Duration::zero() && duration <= longest, "a duration is 0 to 100 years");
   }
   require(settings.stop_signal.number >= 1 && settings.stop_signal.number <= SIGRTMAX, "a signal is 1 to SIGRTMAX");
   require(settings.oom_score_adj >= -1000 && settings.oom_score_adj <= 1000, "oom_score_adj is -1000 to 1000");
-  for (const int code : settings.success_codes) { require_code(code); }
-  for (const auto& [cause, code] : settings.exit_code) { require_code(code); }
+  for (const int code : settings.success_codes) {
+    require_code(code);
+  }
+  for (const auto& [cause, code] : settings.exit_code) {
+    require_code(code);
+  }
   for (const auto& [from, to] : settings.remap_exit) {
     require_code(from);
     require_code(to);

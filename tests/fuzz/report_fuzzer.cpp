@@ -28,7 +28,9 @@ void check_metrics(const std::string& text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto report = report::parse_report(fuzz::as_text(data, size));
-  if (!report) { return 0; }
+  if (!report) {
+    return 0;
+  }
   check_metrics(report::prometheus_text(*report, true));
   check_metrics(report::prometheus_text(*report, false));
   // What file:, stdout: and stderr: write.

@@ -9,7 +9,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace jobinit;
   const std::string_view text = fuzz::as_text(data, size);
   if (const auto request = deliver::decode_request(text)) {
-    const auto again = deliver::decode_request(deliver::encode_request(request->sinks, request->report, request->timeout));
+    const auto again =
+        deliver::decode_request(deliver::encode_request(request->sinks, request->report, request->timeout));
     fuzz::require(again && again->sinks == request->sinks && again->timeout == request->timeout &&
                       again->report == request->report,
                   "a request can be sent on");

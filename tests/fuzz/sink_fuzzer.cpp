@@ -12,15 +12,20 @@ constexpr std::string_view kSecret = "Pl4nt3d!";
 // The fuzzer sees what is compared, and would write the secret itself where it may be shown.
 std::string without_secret(std::string_view text) {
   std::string clean(text);
-  for (std::size_t at = clean.find(kSecret); at != std::string::npos; at = clean.find(kSecret)) { clean.erase(at, 1); }
+  for (std::size_t at = clean.find(kSecret); at != std::string::npos; at = clean.find(kSecret)) {
+    clean.erase(at, 1);
+  }
   return clean;
 }
 
-// A user name as a URL can hold one (RFC 3986, 3.2.1): what ends the authority would make the password a part of the path.
+// A user name as a URL can hold one (RFC 3986, 3.2.1): what ends the authority would make the password a part of the
+// path.
 std::string user_name(std::string_view text) {
   std::string name;
   for (const char c : text) {
-    if (std::string_view("/?#").find(c) == std::string_view::npos) { name += c; }
+    if (std::string_view("/?#").find(c) == std::string_view::npos) {
+      name += c;
+    }
   }
   return name;
 }
@@ -47,7 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string user = user_name(pieces[0]);
   const std::string& rest = pieces[1];
   for (const deliver::SinkKind* kind : deliver::sink_kinds()) {
-    if (!kind->network()) { continue; }
+    if (!kind->network()) {
+      continue;
+    }
     for (const std::string_view scheme : kind->schemes) {
       check(fmt::format("{}://{}:{}@{}", scheme, user, kSecret, rest));
       check(fmt::format("{}://host/{}?token={}&{}", scheme, user, kSecret, rest));

@@ -11,7 +11,9 @@ using fuzz::require;
 
 void check_durations(std::string_view text) {
   const auto duration = parse_duration(text);
-  if (!duration) { return; }
+  if (!duration) {
+    return;
+  }
   require(*duration >= Duration::zero(), "a duration is not negative");
   require(std::chrono::steady_clock::now() + *duration > std::chrono::steady_clock::now() - std::chrono::seconds(1),
           "a duration can be added to a clock");
@@ -35,12 +37,15 @@ void check_numbers(std::string_view text) {
 
 void check_signals(std::string_view text) {
   const auto signal = cli::parse_signal(text);
-  if (!signal) { return; }
+  if (!signal) {
+    return;
+  }
   require(signal->number >= 1 && signal->number <= SIGRTMAX, "a signal is 1 to SIGRTMAX");
   const std::string name = cli::signal_name(signal->number);
   const auto again = cli::parse_signal(name);
   // 32 and 33 are the C library's own, and have no name to be read back by.
-  require(name.starts_with("signal ") || (again && again->number == signal->number), "a signal's name can be read back");
+  require(name.starts_with("signal ") || (again && again->number == signal->number),
+          "a signal's name can be read back");
 }
 
 void check_utf8(std::string_view bytes) {
@@ -48,7 +53,9 @@ void check_utf8(std::string_view bytes) {
   require(valid_utf8(text) == text, "valid UTF-8 stays as it is");
   // By a decoder of another make: nothing but whole, shortest sequences below U+110000, surrogates left out.
   for (std::size_t at = 0; at < text.size();) {
-    const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
+    const auto byte = [&](std::size_t i) {
+      return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+    };
     const std::size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : 4;
     std::uint32_t point = length == 1 ? byte(0) : byte(0) & (0x7FU >> length);
     for (std::size_t i = 1; i < length; ++i) {

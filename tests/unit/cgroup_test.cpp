@@ -31,6 +31,7 @@ struct Row {
   std::optional<std::uint64_t> limit;
   std::optional<std::uint64_t> peak;
   std::optional<std::uint64_t> oom_kills;
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 };
 
 class Cgroup : public testing::TestWithParam<Row> {};

@@ -21,6 +21,7 @@ struct Row {
   std::string text;
   std::string flag;
   std::vector<std::string> texts;
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 };
 
 class Value : public testing::TestWithParam<Row> {};

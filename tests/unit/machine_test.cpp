@@ -138,6 +138,7 @@ struct Cell {
   std::string state;    // expected
   std::string actions;  // expected
   std::string name = fmt::format("{} {}", phase_name(phase), event_name);
+  friend void PrintTo(const Cell& cell, std::ostream* out) { *out << cell.name; }
 };
 
 const std::vector<Cell>& matrix() {
@@ -253,6 +254,7 @@ struct Script {
   const char* name;
   Policy policy;
   std::vector<Moment> moments;
+  friend void PrintTo(const Script& script, std::ostream* out) { *out << script.name; }
 };
 
 Policy with(Policy policy, void (*change)(Policy&)) {

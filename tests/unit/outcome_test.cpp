@@ -25,6 +25,7 @@ struct Row {
   std::optional<int> job_exit_code;
   std::optional<int> signal;
   ExitPolicy policy = {};
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 };
 
 class Judgement : public testing::TestWithParam<Row> {};

@@ -30,6 +30,7 @@ struct Row {
   std::optional<Duration> stop_grace;
   std::map<std::string, std::string> ids;
   std::vector<std::string> report_to;
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 };
 
 class Detection : public testing::TestWithParam<Row> {};

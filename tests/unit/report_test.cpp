@@ -90,6 +90,7 @@ struct Sentence {
   std::optional<int> signal;
   std::vector<std::string> problems;
   const char* text;
+  friend void PrintTo(const Sentence& sentence, std::ostream* out) { *out << sentence.name; }
 };
 
 class Summary : public testing::TestWithParam<Sentence> {};

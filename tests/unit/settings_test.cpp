@@ -316,6 +316,7 @@ struct Line {
   std::vector<std::string> arguments;
   std::vector<std::string> operands;
   std::vector<std::string> given;  // "flag=text,text"
+  friend void PrintTo(const Line& line, std::ostream* out) { *out << line.name; }
 };
 
 class CommandLine : public testing::TestWithParam<Line> {};

@@ -303,6 +303,7 @@ struct Bytes {
   const char* name;
   std::string bytes;
   std::size_t bad;  // how many bytes are no part of a character; each becomes one U+FFFD
+  friend void PrintTo(const Bytes& bytes, std::ostream* out) { *out << bytes.name; }
 };
 
 class MalformedUtf8 : public testing::TestWithParam<Bytes> {};

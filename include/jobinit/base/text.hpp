@@ -14,8 +14,9 @@ namespace jobinit {
 
 using Duration = std::chrono::nanoseconds;
 
-// "90s", "1h30m", "1.5s", "250ms", "2d", ISO 8601 "PT15M" and "P1DT12H", or a bare number of seconds as timeout(1) takes
-// it. At most 100 years, so that adding one to a clock cannot overflow. Errors name the text and the accepted forms.
+// "90s", "1h30m", "1.5s", "250ms", "2d", ISO 8601 "PT15M" and "P1DT12H", or a bare number of seconds as timeout(1)
+// takes it. At most 100 years, so that adding one to a clock cannot overflow. Errors name the text and the accepted
+// forms.
 Result<Duration> parse_duration(std::string_view text);
 
 // "512M", "1.5Gi", "64k", "1GB", a bare number of bytes. K, M, G, T and Ki, Mi, Gi, Ti are powers of 1024 as docker and

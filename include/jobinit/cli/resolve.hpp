@@ -39,14 +39,17 @@ Arguments parse_arguments(std::span<const std::string> arguments);
 // Every JOBINIT_* variable; names that no setting has are problems. `environment` holds NAME=value entries.
 Parsed parse_environment(std::span<const std::string> environment);
 
+// The values in one text of a repeatable setting; the text itself of any other.
+std::vector<std::string> split_values(const Setting& setting, std::string_view text);
+
 struct Resolved {
   Settings settings;
   std::map<std::string_view, Given> origin;  // by flag: what each setting's value came from
   std::vector<std::string> problems;
 };
 
-// Applies what was given over the built-in defaults. A bad value is a problem, and leaves the next weaker source's standing:
-// a refused run is still reported. Weaker sources come into force where no stronger one speaks, but are
+// Applies what was given over the built-in defaults. A bad value is a problem, and leaves the next weaker source's
+// standing: a refused run is still reported. Weaker sources come into force where no stronger one speaks, but are
 // checked all the same: a mistake that only shows when another setting is removed is a trap.
 Resolved resolve(std::vector<Given> given);
 

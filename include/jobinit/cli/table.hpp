@@ -1,4 +1,5 @@
-// The settings table: one row a setting, and everything else (flags, environment, job file, --help, explain) comes of it.
+// The settings table: one row a setting, and everything else (flags, environment, job file, --help, explain) comes of
+// it.
 #pragma once
 
 #include <span>
@@ -18,8 +19,8 @@ struct Setting {
   Section section;
   std::string_view help;
   bool in_job_file = true;
-  bool repeatable = false;     // may hold several values: given again, or separated by blanks or commas
-  bool credentials = false;    // may hold secrets: masked when shown, not passed on to the job
+  bool repeatable = false;   // may hold several values: given again, or separated by blanks or commas
+  bool credentials = false;  // may hold secrets: masked when shown, not passed on to the job
   Result<void> (*assign)(Settings&, std::string_view);  // one value (of several) into its place
   void (*clear)(Settings&);                             // back to nothing, before the values of a stronger source
 

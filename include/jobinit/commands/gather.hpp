@@ -14,15 +14,15 @@ struct Gathered {
   cli::Arguments arguments;
   cli::Resolved resolved;
   platform::Platform platform;
-  std::vector<deliver::Sink> sinks;         // those that could be understood
-  std::vector<std::string> sink_texts;      // the same, as given
-  std::vector<std::string> problems;        // all of them, from every source
+  std::vector<deliver::Sink> sinks;     // those that could be understood
+  std::vector<std::string> sink_texts;  // the same, as given
+  std::vector<std::string> problems;    // all of them, from every source
 };
 
 Gathered gather(const Invocation& invocation);
 
-// Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is now
-// not used; empty: nowhere.
+// Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is
+// now not used; empty: nowhere.
 std::string take_operands_as_command(Gathered& gathered);
 
 // "jobinit: <text>" on stderr; never blocks for long.

@@ -12,14 +12,14 @@
 namespace jobinit::deliver {
 
 struct CourierOptions {
-  std::vector<std::string> environment;  // for the deliver process: proxies, CA certificates
-  Duration timeout{};                    // for all network sinks together
-  Duration after_stop{};                 // the most that is left once a stop request arrives meanwhile
+  std::vector<std::string> environment;                // for the deliver process: proxies, CA certificates
+  Duration timeout{};                                  // for all network sinks together
+  Duration after_stop{};                               // the most that is left once a stop request arrives meanwhile
   std::optional<supervise::TimePoint> not_later_than;  // the platform's SIGKILL, where it is known
 };
 
-// One result a sink, in the order of `sinks`. Never throws, and never outlives its deadline: a deliver process that hangs
-// or crashes is killed, and what it had not answered counts as not delivered.
+// One result a sink, in the order of `sinks`. Never throws, and never outlives its deadline: a deliver process that
+// hangs or crashes is killed, and what it had not answered counts as not delivered.
 std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vector<std::string>& texts,
                                   const report::Document& report, const CourierOptions& options,
                                   const kernel::SignalState& signals, const kernel::Fd& signalfd);

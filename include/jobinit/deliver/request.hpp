@@ -1,5 +1,5 @@
-// What PID 1 hands to the deliver process on its stdin, and what that answers on its stdout. JSON both ways, one line an
-// answer, so that answers given before a crash or a kill still count.
+// What PID 1 hands to the deliver process on its stdin, and what that answers on its stdout. JSON both ways, one line
+// an answer, so that answers given before a crash or a kill still count.
 #pragma once
 
 #include <cstddef>

@@ -57,8 +57,9 @@ bool is_terminal(int fd);
 // True when both are the same open file, as after 2>&1: then one pipe keeps the order between the two.
 bool same_file(int a, int b);
 
-// Writes all of it, waiting at most `patience` for a reader that stands still. Never blocks longer, never raises SIGPIPE
-// where that is ignored; false when something could not be written. For words of jobinit's own, not for the job's log.
+// Writes all of it, waiting at most `patience` for a reader that stands still. Never blocks longer, never raises
+// SIGPIPE where that is ignored; false when something could not be written. For words of jobinit's own, not for the
+// job's log.
 bool write_patiently(int fd, std::string_view text, std::chrono::milliseconds patience);
 
 }  // namespace jobinit::kernel

@@ -9,8 +9,8 @@
 
 namespace jobinit::kernel {
 
-// O_NONBLOCK belongs to the open file description, which a shell, a container runtime or a sibling may share with us, so
-// it must not simply be set on an inherited descriptor. How it is done instead depends on what the descriptor is.
+// O_NONBLOCK belongs to the open file description, which a shell, a container runtime or a sibling may share with us,
+// so it must not simply be set on an inherited descriptor. How it is done instead depends on what the descriptor is.
 class Output {
  public:
   // Keeps its own duplicate of `fd`.

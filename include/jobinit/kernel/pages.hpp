@@ -1,5 +1,5 @@
-// Memory that costs nothing until it is written to: whole pages from mmap(2), not from the heap, where a large buffer would
-// keep the pages around its ends alive in a process that mostly sleeps.
+// Memory that costs nothing until it is written to: whole pages from mmap(2), not from the heap, where a large buffer
+// would keep the pages around its ends alive in a process that mostly sleeps.
 #pragma once
 
 #include <cstddef>

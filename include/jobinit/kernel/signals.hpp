@@ -16,8 +16,8 @@ struct SignalState {
   sigset_t ignored{};  // those whose disposition was SIG_IGN
 };
 
-// Blocks everything that can be blocked except the faults (SIGSEGV and its like, whose default action is the right one),
-// and ignores SIGPIPE, SIGTTIN and SIGTTOU in this process. Call first.
+// Blocks everything that can be blocked except the faults (SIGSEGV and its like, whose default action is the right
+// one), and ignores SIGPIPE, SIGTTIN and SIGTTOU in this process. Call first.
 SignalState block_signals();
 
 // In a child, before exec: the state as it was. Async-signal-safe.

@@ -23,7 +23,8 @@ struct Counts {
 class Pump {
  public:
   // `tail` must outlive the pump. `on_change` is called after every step forward, and once when the pump is done.
-  Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output, Tail& tail, std::function<void()> on_change);
+  Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output, Tail& tail,
+       std::function<void()> on_change);
 
   void start();
   // The job is gone: whatever is in the pipe now is the last of it, whoever else may still hold its other end.

@@ -23,8 +23,8 @@ class Tail {
  private:
   std::size_t capacity_;
   kernel::Pages ring_;
-  std::size_t next_ = 0;          // where the next byte goes
-  std::size_t seen_ = 0;          // bytes ever appended
+  std::size_t next_ = 0;  // where the next byte goes
+  std::size_t seen_ = 0;  // bytes ever appended
 };
 
 }  // namespace jobinit::logs

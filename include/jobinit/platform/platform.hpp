@@ -23,7 +23,8 @@ struct Platform {
 
 using Environment = std::span<const std::string>;
 
-// The most specific platform that can be recognised: AWS Batch before the ECS it runs on, Kubernetes before its runtime.
+// The most specific platform that can be recognised: AWS Batch before the ECS it runs on, Kubernetes before its
+// runtime.
 Platform detect(Environment environment, const kernel::Root& root = {});
 
 // One of these a platform, each in a file of its own; nullopt: not this one.

@@ -1,5 +1,5 @@
-// The report: one JSON document a run, versioned; its JSON Schema is runner/report/report.schema.json. Everything that is
-// told about a run (sinks, summary, metrics) is told from this document, so that a saved report can be sent again.
+// The report: one JSON document a run, versioned; its JSON Schema is runner/report/report.schema.json. Everything that
+// is told about a run (sinks, summary, metrics) is told from this document, so that a saved report can be sent again.
 #pragma once
 
 #include <map>

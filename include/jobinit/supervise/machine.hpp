@@ -1,5 +1,5 @@
-// The heart of supervision: a pure function (state, event) -> (state, actions) with absolute deadlines. It reads no clock
-// and calls no kernel, so that every race of exit, timeout and stop signal is a row in a test's table.
+// The heart of supervision: a pure function (state, event) -> (state, actions) with absolute deadlines. It reads no
+// clock and calls no kernel, so that every race of exit, timeout and stop signal is a row in a test's table.
 #pragma once
 
 #include <chrono>
@@ -70,14 +70,14 @@ struct State {
   Phase phase = Phase::running;
   std::optional<Intent> intent;
   std::optional<kernel::WaitStatus> main_status;
-  std::set<int> forwarded;                // signals that were passed on to the job
+  std::set<int> forwarded;  // signals that were passed on to the job
   bool logs_done = false;
-  bool unkillable = false;                // SIGKILL did not empty the tree: a process hangs in the kernel
-  std::optional<TimePoint> timeout_at;    // running: the wall-clock limit
-  std::optional<TimePoint> kill_at;       // stopping, settling: SIGKILL
-  std::optional<TimePoint> rekill_at;     // killing: the next round
-  std::optional<TimePoint> give_up_at;    // killing: no more rounds
-  std::optional<TimePoint> drain_until;   // draining: when a standing reader is given up
+  bool unkillable = false;                    // SIGKILL did not empty the tree: a process hangs in the kernel
+  std::optional<TimePoint> timeout_at;        // running: the wall-clock limit
+  std::optional<TimePoint> kill_at;           // stopping, settling: SIGKILL
+  std::optional<TimePoint> rekill_at;         // killing: the next round
+  std::optional<TimePoint> give_up_at;        // killing: no more rounds
+  std::optional<TimePoint> drain_until;       // draining: when a standing reader is given up
   std::optional<TimePoint> platform_kill_at;  // after a stop request: when the platform's SIGKILL is due
 
   // The next moment at which a Tick is due; nullopt: nothing to wait for, and the process sleeps without a timer.
@@ -94,7 +94,8 @@ State start(const Policy& policy, TimePoint now);
 // Rules for what happens at once:
 //  - the main process' end beats a stop signal or a timeout that is handled in the same turn of the loop: the caller
 //    feeds MainEnded first, and a run that has ended cannot be stopped any more;
-//  - the first intent stands: a stop request during a timeout's grace leaves the cause `timeout`, but its deadline counts.
+//  - the first intent stands: a stop request during a timeout's grace leaves the cause `timeout`, but its deadline
+//  counts.
 Step step(const Policy& policy, State state, const Event& event, TimePoint now);
 
 // Signals by which a platform asks for the end; every other one is passed on and changes nothing.

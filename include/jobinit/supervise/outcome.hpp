@@ -51,7 +51,7 @@ enum class PeakSource {
 struct Resources {
   std::chrono::microseconds cpu_user{};
   std::chrono::microseconds cpu_system{};
-  std::optional<std::uint64_t> peak_memory;   // bytes
+  std::optional<std::uint64_t> peak_memory;  // bytes
   PeakSource peak_source = PeakSource::none;
   std::optional<std::uint64_t> memory_limit;  // bytes
   std::optional<std::uint64_t> oom_kills;

@@ -11,14 +11,14 @@ namespace {
 constexpr std::array<std::string_view, 1> kSchemes{"file"};
 
 Result<void> check(const Sink& sink) {
-  if (sink.target.empty() || sink.target.ends_with('/')) { return error("file: needs the path of a file"); }
+  if (sink.target.empty() || sink.target.ends_with('/')) {
+    return error("file: needs the path of a file");
+  }
   return {};
 }
 
 // file:/path and file:///path are the same file (RFC 8089).
-std::string path_of(const Sink& sink) {
-  return sink.target.starts_with("///") ? sink.target.substr(2) : sink.target;
-}
+std::string path_of(const Sink& sink) { return sink.target.starts_with("///") ? sink.target.substr(2) : sink.target; }
 
 Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
   return kernel::replace_file(path_of(sink), report.dump(2) + "\n");

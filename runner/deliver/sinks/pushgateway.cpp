@@ -14,8 +14,8 @@ namespace {
 constexpr std::array<std::string_view, 2> kSchemes{"pushgateway+http", "pushgateway+https"};
 
 bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -29,7 +29,9 @@ std::string percent_encoded(std::string_view text) {
 // RFC 4648, section 5 (URL-safe alphabet), padded; the README writes an empty value as a single "=".
 std::string base64_url(std::string_view text) {
   static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  if (text.empty()) { return "="; }
+  if (text.empty()) {
+    return "=";
+  }
   std::string encoded;
   for (std::size_t i = 0; i < text.size(); i += 3) {
     const std::string_view three = text.substr(i, 3);
@@ -45,7 +47,8 @@ std::string base64_url(std::string_view text) {
 }
 
 std::string label_path(std::string_view label, std::string_view value) {
-  return value.empty() || value.find('/') != std::string_view::npos
+  // "." and ".." would be taken out of the path on the way (RFC 3986, 5.2.4).
+  return value.empty() || value == "." || value == ".." || value.find('/') != std::string_view::npos
              ? fmt::format("/{}@base64/{}", label, base64_url(value))
              : fmt::format("/{}/{}", label, percent_encoded(value));
 }
@@ -53,7 +56,9 @@ std::string label_path(std::string_view label, std::string_view value) {
 bool good_label(std::string_view label) {
   const std::string_view name = label.ends_with("@base64") ? label.substr(0, label.size() - 7) : label;
   for (const char c : name) {
-    if (c != '_' && (!unreserved(c) || c == '-' || c == '.' || c == '~')) { return false; }
+    if (c != '_' && (!unreserved(c) || c == '-' || c == '.' || c == '~')) {
+      return false;
+    }
   }
   return !name.empty() && !(name.front() >= '0' && name.front() <= '9');
 }
@@ -66,20 +71,34 @@ struct Parts {
 Parts split_url(const Sink& sink) {
   const std::string url = sink.url();
   const std::size_t path = url.find('/', url.find("://") + 3);
-  if (path == std::string::npos) { return {url, ""}; }
+  if (path == std::string::npos) {
+    return {url, ""};
+  }
   std::string labels = url.substr(path);
-  while (labels.ends_with('/')) { labels.pop_back(); }
+  while (labels.ends_with('/')) {
+    labels.pop_back();
+  }
   return {url.substr(0, path), labels};
 }
 
 Result<void> check(const Sink& sink) {
-  if (const auto good = check_http_url(sink); !good) { return good; }
-  if (sink.target.find_first_of("?#") != std::string::npos) { return error("{}: a query has no meaning here", sink.shown); }
+  if (const auto good = check_http_url(sink); !good) {
+    return good;
+  }
+  if (sink.target.find_first_of("?#") != std::string::npos) {
+    return error("{}: a query has no meaning here", sink.shown);
+  }
   const auto parts = split(split_url(sink).labels, "/");
-  if (parts.size() % 2 != 0) { return error("{}: the path must be pairs of /LABEL/VALUE", sink.shown); }
+  if (parts.size() % 2 != 0) {
+    return error("{}: the path must be pairs of /LABEL/VALUE", sink.shown);
+  }
   for (std::size_t i = 0; i < parts.size(); i += 2) {
-    if (parts[i] == "job") { return error("{}: the job label is the job's name; set it with --name", sink.shown); }
-    if (!good_label(parts[i])) { return error("{}: \"{}\" is not a label name", sink.shown, parts[i]); }
+    if (parts[i] == "job") {
+      return error("{}: the job label is the job's name; set it with --name", sink.shown);
+    }
+    if (!good_label(parts[i])) {
+      return error("{}: \"{}\" is not a label name", sink.shown, parts[i]);
+    }
   }
   return {};
 }
@@ -87,7 +106,7 @@ Result<void> check(const Sink& sink) {
 Result<HttpRequest> request(const Sink& sink, const report::Document& report) {
   const Parts parts = split_url(sink);
   HttpRequest request;
-  request.url = parts.base + "/metrics" + label_path("job", report.at("job").value("name", "job")) + parts.labels;
+  request.url = parts.base + "/metrics" + label_path("job", report::job_name(report)) + parts.labels;
   request.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
   request.body = report::prometheus_text(report, /*with_job_label=*/false);
   return request;

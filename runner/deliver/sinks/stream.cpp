@@ -13,13 +13,18 @@ namespace {
 constexpr std::array<std::string_view, 2> kSchemes{"stdout", "stderr"};
 
 Result<void> check(const Sink& sink) {
-  if (!sink.target.empty()) { return error("{}: takes nothing after the colon", sink.scheme); }
+  if (!sink.target.empty()) {
+    return error("{}: takes nothing after the colon", sink.scheme);
+  }
   return {};
 }
 
 Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
   const int fd = sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
-  if (kernel::write_patiently(fd, report.dump() + "\n", std::chrono::duration_cast<std::chrono::milliseconds>(patience))) { return {}; }
+  if (kernel::write_patiently(fd, report.dump() + "\n",
+                              std::chrono::duration_cast<std::chrono::milliseconds>(patience))) {
+    return {};
+  }
   return error("{} is closed, or nobody reads it", sink.scheme);
 }
 

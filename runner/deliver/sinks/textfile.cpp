@@ -1,5 +1,5 @@
-// textfile:PATH.prom, for node_exporter's textfile collector (its README, "Textfile Collector"): *.prom files, replaced as
-// a whole, without timestamps.
+// textfile:PATH.prom, for node_exporter's textfile collector (its README, "Textfile Collector"): *.prom files, replaced
+// as a whole, without timestamps.
 #include <array>
 
 #include "jobinit/kernel/files.hpp"
@@ -12,7 +12,9 @@ namespace {
 constexpr std::array<std::string_view, 1> kSchemes{"textfile"};
 
 Result<void> check(const Sink& sink) {
-  if (!sink.target.ends_with(".prom")) { return error("{}: node_exporter only reads files named *.prom", sink.shown); }
+  if (!sink.target.ends_with(".prom")) {
+    return error("{}: node_exporter only reads files named *.prom", sink.shown);
+  }
   return {};
 }
 
