@@ -20,10 +20,10 @@ std::string without_secret(std::string_view text) {
 
 // A user name as a URL can hold one (RFC 3986, 3.2.1): what ends the authority would make the password a part of the
 // path.
-std::string user_name(std::string_view text) {
+std::string without(std::string_view letters, std::string_view text) {
   std::string name;
   for (const char c : text) {
-    if (std::string_view("/?#").find(c) == std::string_view::npos) {
+    if (letters.find(c) == std::string_view::npos) {
       name += c;
     }
   }
@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(pieces.front());
     return 0;
   }
-  const std::string user = user_name(pieces[0]);
+  const std::string user = without("/?#", pieces[0]);
   const std::string& rest = pieces[1];
   for (const deliver::SinkKind* kind : deliver::sink_kinds()) {
     if (!kind->network()) {
@@ -58,7 +58,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string_view scheme : kind->schemes) {
       check(fmt::format("{}://{}:{}@{}", scheme, user, kSecret, rest));
       check(fmt::format("{}://host/{}?token={}&{}", scheme, user, kSecret, rest));
-      // One letter less, as people write them.
+      // As people write them: a password that should have been percent-encoded, a letter less.
+      check(fmt::format("{}://{}:x/{}@{}", scheme, without("@[", user), kSecret, rest));
+      check(fmt::format("{}://{}:x#{}@{}", scheme, user, kSecret, rest));
       check(fmt::format("{}:/{}:{}@{}", scheme, user, kSecret, rest));
       check(fmt::format("{}:{}:{}@{}", scheme, user, kSecret, rest));
       check(fmt::format("{}://{}:{}@{}", scheme.substr(1), user, kSecret, rest));

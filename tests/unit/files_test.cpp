@@ -138,6 +138,31 @@ TEST(ReplaceFile, FollowsALinkToWhatIsNotThereYet) {
   EXPECT_EQ(test::content_of(folder / "volume/report.json"), "new");
 }
 
+// /dev/stdout is such a link: /proc/self/fd/1, whose own text ("pipe:[4711]") is no path.
+TEST(ReplaceFile, FollowsALinkToAnOpenPipe) {
+  const test::TemporaryFolder folder;
+  auto pipe = make_pipe();
+  ASSERT_TRUE(pipe) << pipe.failure().message;
+  std::filesystem::create_symlink(fmt::format("/proc/self/fd/{}", pipe->write.get()), folder / "stdout");
+  const auto written = replace_file(folder / "stdout", "words");
+  pipe->write.reset();
+  ASSERT_TRUE(written) << written.failure().message;
+  const auto seen = read_all(pipe->read.get(), "pipe", 100);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(*seen, "words");
+  EXPECT_TRUE(is_link(folder / "stdout"));
+}
+
+// Links that lead round in a circle end somewhere, in an error.
+TEST(ReplaceFile, DoesNotFollowACircle) {
+  const test::TemporaryFolder folder;
+  std::filesystem::create_symlink("b", folder / "a");
+  std::filesystem::create_symlink("a", folder / "b");
+  EXPECT_FALSE(replace_file(folder / "a", "new"));
+  EXPECT_THAT(folder.names(), UnorderedElementsAre("a", "b"));
+  EXPECT_TRUE(is_link(folder / "a") && is_link(folder / "b"));
+}
+
 TEST(ReplaceFile, LeavesNothingBehindWhenItFails) {
   const test::TemporaryFolder folder;
   std::filesystem::create_directory(folder / "folder");

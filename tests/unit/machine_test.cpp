@@ -530,6 +530,23 @@ TEST(Machine, GivingUpLeavesTimeForTheReport) {
   }
 }
 
+// However little of the grace is left: what SIGKILL was only just sent to is not yet a process that hangs in the
+// kernel.
+TEST(Machine, SigkillIsGivenAMomentToWork) {
+  for (const Duration reserve : {Duration(0s), Duration(100ms), Duration(200ms), Duration(400ms), Duration(2s)}) {
+    Policy policy = kNoTimeout;
+    policy.report_reserve = reserve;
+    State state = step(policy, start(policy, kStart), SignalArrived{SIGTERM}, kStart).state;
+    const TimePoint killed_at = state.next_deadline().value();
+    state = step(policy, state, Tick{}, killed_at).state;
+    ASSERT_EQ(state.phase, Phase::killing);
+    ASSERT_TRUE(state.rekill_at);
+    EXPECT_EQ(seconds(*state.next_deadline()), seconds(*state.rekill_at)) << "with a reserve of " << reserve.count();
+    state = step(policy, state, Tick{}, killed_at).state;
+    EXPECT_FALSE(state.unkillable) << "with a reserve of " << reserve.count();
+  }
+}
+
 // ---- whatever happens -----------------------------------------------------------------------------------------------
 
 int rank(Phase phase) {
