@@ -86,6 +86,51 @@ Result<void> parse(std::string_view text, std::vector<std::string>& into) {
   return {};
 }
 
+// The value of an enum by its name; `names` in the order of the enum.
+template <typename Enum>
+Result<void> parse_choice(std::string_view text, std::span<const std::string_view> names, Enum& into) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == trim(text)) {
+      into = static_cast<Enum>(i);
+      return {};
+    }
+  }
+  return error("\"{}\" is none of {}", text, fmt::join(names, ", "));
+}
+
+Result<void> parse(std::string_view text, Forward& into) {
+  static constexpr std::array<std::string_view, 3> names{"group", "child", "none"};
+  return parse_choice(text, names, into);
+}
+
+Result<void> parse(std::string_view text, Leftovers& into) {
+  static constexpr std::array<std::string_view, 3> names{"kill", "wait", "ignore"};
+  return parse_choice(text, names, into);
+}
+
+// dumb-init's form: FROM:TO, where TO is 0 to drop it.
+Result<void> assign_rewrite_signal(Settings& settings, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return error("\"{}\" is not of the form TERM:QUIT, or TERM:0 to drop it", text);
+  }
+  const auto from = parse_signal(text.substr(0, colon));
+  if (!from) {
+    return from.failure();
+  }
+  const std::string_view target = trim(text.substr(colon + 1));
+  if (target == "0") {
+    settings.rewrite_signal[from->number] = 0;
+    return {};
+  }
+  const auto to = parse_signal(target);
+  if (!to) {
+    return to.failure();
+  }
+  settings.rewrite_signal[from->number] = to->number;
+  return {};
+}
+
 template <auto Member>
 Result<void> assign(Settings& settings, std::string_view text) {
   return parse(text, settings.*Member);
@@ -153,6 +198,35 @@ constexpr std::array kTable{
             .help = "how long the job may run (wall clock) before it is stopped; 0: as long as it likes",
             .assign = assign<&Settings::timeout>,
             .clear = clear<&Settings::timeout>},
+    Setting{.flag = "idle-timeout",
+            .placeholder = "DURATION",
+            .default_value = "0",
+            .section = Section::ending,
+            .help = "how long the job may go without a byte of output before it is stopped; 0: as long as it likes",
+            .assign = assign<&Settings::idle_timeout>,
+            .clear = clear<&Settings::idle_timeout>},
+    Setting{.flag = "forward",
+            .placeholder = "WHOM",
+            .default_value = "group",
+            .section = Section::ending,
+            .help = "whom signals are passed on to: the job's process group, its main process (child), or none",
+            .assign = assign<&Settings::forward>,
+            .clear = clear<&Settings::forward>},
+    Setting{.flag = "rewrite-signal",
+            .placeholder = "FROM:TO,...",
+            .default_value = "",
+            .section = Section::ending,
+            .help = "pass another signal on than the one that came, e.g. TERM:QUIT; TO 0 drops it",
+            .repeatable = true,
+            .assign = assign_rewrite_signal,
+            .clear = clear<&Settings::rewrite_signal>},
+    Setting{.flag = "leftovers",
+            .placeholder = "WHAT",
+            .default_value = "kill",
+            .section = Section::ending,
+            .help = "processes that outlive the job: kill them (after --leftover-grace), wait for them, or ignore them",
+            .assign = assign<&Settings::leftovers>,
+            .clear = clear<&Settings::leftovers>},
     Setting{.flag = "stop-signal",
             .placeholder = "SIGNAL",
             .default_value = "TERM",

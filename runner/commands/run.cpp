@@ -21,6 +21,10 @@ constexpr int kRefused = 125;
 supervise::Policy make_policy(const cli::Settings& settings) {
   supervise::Policy policy;
   policy.timeout = settings.timeout;
+  policy.idle_timeout = settings.idle_timeout;
+  policy.forward = settings.forward;
+  policy.rewrite = settings.rewrite_signal;
+  policy.leftovers = settings.leftovers;
   policy.stop_signal = settings.stop_signal.number;
   policy.stop_grace = settings.stop_grace;
   policy.report_reserve = settings.report_reserve;

@@ -124,6 +124,8 @@ std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
     case Cause::timeout:
       return fmt::format("{} ran into its timeout of {}: {} after {}{}", name, human_duration(subject.timeout), how,
                          after, memory);
+    case Cause::idle_timeout:
+      return fmt::format("{} wrote nothing for too long: {} after {}{}", name, how, after, memory);
     case Cause::oom_killed:
       return fmt::format("{} was killed by the kernel, out of memory, after {}{}", name, after, memory);
     case Cause::stopped: return fmt::format("{} was stopped from outside: {} after {}{}", name, how, after, memory);

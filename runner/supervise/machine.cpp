@@ -36,12 +36,7 @@ class Stepper {
     state().main_status = event.status;
     switch (state().phase) {
       case Phase::running:
-      case Phase::stopping:
-        state().phase = Phase::settling;
-        // Left-behind processes get no more time than the stop request left for the job itself.
-        state().kill_at = sooner(now_ + policy_.leftover_grace, state().kill_at);
-        act(SignalLeftovers{policy_.stop_signal});
-        break;
+      case Phase::stopping: settle(); break;
       case Phase::killing:
       case Phase::settling:
       case Phase::draining:
@@ -63,26 +58,36 @@ class Stepper {
   }
 
   void operator()(const SignalArrived& event) {
-    const bool stop = is_stop_request(policy_, event.number);
-    if (stop && !state().platform_kill_at) {
+    const auto rewritten = policy_.rewrite.find(event.number);
+    const int number = rewritten == policy_.rewrite.end() ? event.number : rewritten->second;
+    if (number == 0) {
+      return;  // dropped, whatever it would have meant
+    }
+    const bool stop = is_stop_request(policy_, event.number) || is_stop_request(policy_, number);
+    const bool again = stop && state().platform_kill_at.has_value();
+    if (stop && !again) {
       state().platform_kill_at = now_ + policy_.stop_grace;
     }
     switch (state().phase) {
       case Phase::running:
-        forward(event.number);
+        forward(number, stop);
         if (stop) {
           begin_stopping(Intent::stop);
         }
         break;
       case Phase::stopping:
-        forward(event.number);
+        forward(number, stop);
         if (stop) {
-          state().kill_at = sooner(state().kill_at, now_ + policy_.grace());
+          hurry(again);
         }
         break;
       case Phase::settling:
+        if (stop && !state().kill_at) {  // leftovers that were waited for: the run goes on, and can be stopped
+          state().intent = Intent::stop;
+          act(SignalLeftovers{number});
+        }
         if (stop) {
-          state().kill_at = sooner(state().kill_at, now_ + policy_.grace());
+          hurry(again);
         }
         break;
       case Phase::draining: limit_drain(); break;
@@ -92,6 +97,7 @@ class Stepper {
   }
 
   void operator()(const LogsMoved&) {
+    state().last_output = now_;
     if (state().phase == Phase::draining) {
       state().drain_until = now_ + policy_.drain_timeout;
       limit_drain();
@@ -100,6 +106,7 @@ class Stepper {
 
   void operator()(const LogsDone&) {
     state().logs_done = true;
+    state().idle_at.reset();  // output that cannot come is no sign of life, nor its absence of the contrary
     if (state().phase == Phase::draining) {
       state().phase = Phase::finished;
     }
@@ -111,10 +118,19 @@ class Stepper {
         if (due(state().timeout_at)) {
           act(SignalJob{policy_.stop_signal});
           begin_stopping(Intent::timeout);
+        } else if (due(state().idle_at)) {
+          check_idle();
         }
         break;
-      case Phase::stopping:
       case Phase::settling:
+        if (!state().kill_at && due(state().timeout_at)) {  // leftovers that were waited for
+          state().intent = Intent::timeout;
+          state().kill_at = now_ + policy_.grace();
+          act(SignalLeftovers{policy_.stop_signal});
+          break;
+        }
+        [[fallthrough]];
+      case Phase::stopping:
         if (due(state().kill_at)) {
           state().phase = Phase::killing;
           state().give_up_at = now_ + kGiveUpAfter;
@@ -145,9 +161,47 @@ class Stepper {
   void act(const Action& action) { next_.actions.push_back(action); }
   bool due(const std::optional<TimePoint>& deadline) const { return deadline && *deadline <= now_; }
 
-  void forward(int number) {
+  void forward(int number, bool stop) {
+    if (policy_.forward == Forward::none) {
+      if (stop) {
+        act(SignalJob{policy_.stop_signal});
+      }
+      return;
+    }
     state().forwarded.insert(number);
-    act(SignalJob{number});
+    act(SignalJob{number, policy_.forward == Forward::group});
+  }
+
+  // Whoever asks a second time is in a hurry: half of what is left of the grace, each time.
+  void hurry(bool again) {
+    state().kill_at = sooner(state().kill_at, now_ + policy_.grace());
+    if (again && *state().kill_at > now_) {
+      state().kill_at = now_ + (*state().kill_at - now_) / 2;
+    }
+  }
+
+  // Output only notes its time; the clock is moved here, so that a job that writes much costs no timer calls.
+  void check_idle() {
+    state().idle_at = state().last_output + policy_.idle_timeout;
+    if (due(state().idle_at)) {
+      act(SignalJob{policy_.stop_signal});
+      begin_stopping(Intent::idle_timeout);
+    }
+  }
+
+  // The main process has ended.
+  void settle() {
+    state().phase = Phase::settling;
+    if (policy_.leftovers == Leftovers::ignore) {
+      drain();
+      return;
+    }
+    if (policy_.leftovers == Leftovers::wait && !state().kill_at) {
+      return;
+    }
+    // Left-behind processes get no more time than the stop request left for the job itself.
+    state().kill_at = sooner(now_ + policy_.leftover_grace, state().kill_at);
+    act(SignalLeftovers{policy_.stop_signal});
   }
 
   void begin_stopping(Intent intent) {
@@ -192,9 +246,9 @@ Duration Policy::grace() const { return std::max<Duration>(stop_grace - report_r
 
 std::optional<TimePoint> State::next_deadline() const {
   switch (phase) {
-    case Phase::running: return timeout_at;
-    case Phase::stopping:
-    case Phase::settling: return kill_at;
+    case Phase::running: return sooner(timeout_at, idle_at);
+    case Phase::stopping: return kill_at;
+    case Phase::settling: return kill_at ? kill_at : timeout_at;
     case Phase::killing: return sooner(rekill_at, give_up_at);
     case Phase::draining: return drain_until;
     case Phase::finished: return std::nullopt;
@@ -204,6 +258,10 @@ std::optional<TimePoint> State::next_deadline() const {
 
 State start(const Policy& policy, TimePoint now) {
   State state;
+  state.last_output = now;
+  if (policy.idle_timeout > Duration::zero()) {
+    state.idle_at = now + policy.idle_timeout;
+  }
   if (policy.timeout > Duration::zero()) {
     state.timeout_at = now + policy.timeout;
   }

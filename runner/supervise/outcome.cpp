@@ -17,6 +17,9 @@ Cause cause_of(const Facts& facts, const kernel::WaitStatus& status, const ExitP
   if (facts.intent == Intent::timeout) {
     return Cause::timeout;
   }
+  if (facts.intent == Intent::idle_timeout) {
+    return Cause::idle_timeout;
+  }
   if (facts.intent == Intent::stop) {
     return Cause::stopped;
   }
@@ -52,7 +55,8 @@ Verdict judge(const Facts& facts, const ExitPolicy& policy) {
   if (facts.status) {
     (status.signaled ? verdict.signal : verdict.job_exit_code) = status.value;
   }
-  const int code = verdict.cause == Cause::timeout ? kTimeoutCode : conventional_code(status);
+  const bool timed_out = verdict.cause == Cause::timeout || verdict.cause == Cause::idle_timeout;
+  const int code = timed_out ? kTimeoutCode : conventional_code(status);
   verdict.exit_code = finish(verdict.cause, code, policy);
   return verdict;
 }

@@ -238,6 +238,10 @@ class Supervisor {
   void carry_out(const Action& action) {
     std::visit(Match{
                    [&](const SignalJob& one) {
+                     if (!one.group) {
+                       kernel::signal_process(job_, one.number);
+                       return;
+                     }
                      // The group may be empty while the main process, moved elsewhere by itself, is not.
                      if (!kernel::signal_group(job_, one.number)) {
                        kernel::signal_process(job_, one.number);
@@ -283,6 +287,12 @@ class Supervisor {
       }
       armed_for_.reset();
       reap_all();  // an exit that is there to be seen beats the deadline
+      for (const auto& pump : pumps_) {
+        // A job that waits for the log's reader is not idle: it has something to say.
+        if (pump->waits_for_reader()) {
+          state_.last_output = std::chrono::steady_clock::now();
+        }
+      }
       feed(Tick{});
       arm_timer();
     });

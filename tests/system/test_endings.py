@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -233,3 +234,76 @@ def test_inherited_descriptors_reach_the_job_and_none_of_ours_do(jobinit):
     os.close(write)
     # ls itself has one more open, for the folder it lists.
     assert {0, 1, 2, read} <= seen and len(seen) == 5
+
+
+class TestIdleTimeout:
+    def test_a_job_that_says_nothing(self, jobinit, place):
+        run = jobinit("--idle-timeout", "300ms", "--", "sleep", "1000", place=place)
+        assert (run.code, run.cause) == (124, "idle_timeout")
+        assert "wrote nothing for too long: killed by SIGTERM" in run.err
+
+    def test_output_of_either_stream_is_a_sign_of_life(self, jobinit):
+        """It talks for much longer than the limit, which it never reaches between two lines."""
+        talk = "import sys,time\nfor i in range(40): print(i, file=(sys.stdout, sys.stderr)[i % 2], flush=True); time.sleep(0.1)"
+        assert jobinit("--idle-timeout", "2s", "--", *python(talk)).cause == "success"
+
+    def test_a_job_that_waits_for_its_logs_reader_is_not_idle(self, start, tmp_path):
+        process = start("--idle-timeout", "300ms", "--", *python("import os; os.write(1, bytes(500_000))"))
+        threading.Event().wait(1.5)  # nobody reads for several times the limit
+        assert len(process.communicate(timeout=HANG)[0]) == 500_000
+        assert read_report(tmp_path)["outcome"]["cause"] == "success"
+
+
+class TestForwarding:
+    # The parent tells what reaches it; so does its child, which is in the same process group.
+    PAIR = (
+        "import os,signal,sys,time\n"
+        "who = 'child' if (pid := os.fork()) == 0 else 'parent'\n"
+        "got = lambda n, _: print(who, n, flush=True)\n"
+        "signal.signal(signal.SIGUSR1, got); signal.signal(signal.SIGUSR2, got); signal.signal(signal.SIGQUIT, got)\n"
+        "print('ready', flush=True)\n"
+        "while True: time.sleep(1000)"
+    )
+
+    def lines(self, start, *options, send):
+        process = start(*options, "--stop-signal", "KILL", "--", *python(self.PAIR))
+        for _ in range(2):
+            wait_for_line(process.stdout, b"ready")
+        for number in send:
+            process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
+        out = process.communicate(timeout=HANG)[0].decode().splitlines()
+        return set(out)
+
+    def test_to_the_group(self, start):
+        assert {"parent 12", "child 12"} <= self.lines(start, "--rewrite-signal", "USR1:USR2,TERM:0", "--timeout", "2s",
+                                                       send=[signal.SIGUSR1])
+
+    def test_to_the_child_alone(self, start):
+        got = self.lines(start, "--forward", "child", "--rewrite-signal", "TERM:0", "--timeout", "2s", send=[signal.SIGUSR1])
+        assert got == {"parent 10"}
+
+    def test_to_nobody(self, start):
+        assert self.lines(start, "--forward", "none", send=[signal.SIGUSR1]) == set()
+
+    def test_a_rewritten_stop_signal_is_a_stop_request(self, start, tmp_path):
+        process = start("--rewrite-signal", "TERM:QUIT", "--stop-grace", "3s", "--report-reserve", "0", "--",
+                        *python(self.PAIR))
+        for _ in range(2):
+            wait_for_line(process.stdout, b"ready")
+        process.send_signal(signal.SIGTERM)
+        out = process.communicate(timeout=HANG)[0].decode().splitlines()
+        assert set(out) == {"parent 3", "child 3"}
+        outcome = read_report(tmp_path)["outcome"]
+        assert (outcome["cause"], outcome["signal"]) == ("stopped", "SIGKILL")
+
+
+def test_each_further_stop_request_shortens_the_grace(start, tmp_path):
+    """A grace of an hour is over after some twenty requests: each halves it."""
+    process = start("--stop-grace", "1h", "--report-reserve", "0", "--", *python(IGNORES_TERM))
+    wait_for_line(process.stdout, b"ready")
+    for _ in range(30):
+        process.send_signal(signal.SIGTERM)
+        threading.Event().wait(0.05)  # one at a time: pending ones are merged by the kernel
+    assert process.wait(HANG) == 128 + signal.SIGKILL
+    assert read_report(tmp_path)["outcome"]["cause"] == "stopped"

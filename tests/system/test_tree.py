@@ -142,3 +142,26 @@ def test_a_sleeping_run_does_not_wake_up(start):
         before = now
     time.sleep(3)
     assert switches() == before
+
+
+class TestLeftovers:
+    SLOW = "(sleep 0.5; echo late) & echo early; exit 4"
+
+    def test_are_waited_for(self, jobinit, place):
+        run = jobinit("--leftovers", "wait", "--", "sh", "-c", self.SLOW, place=place)
+        assert (run.code, run.cause, run.out) == (4, "failed", b"early\nlate\n")
+        assert run.report["processes"] == {"reaped": 1, "leftover": 2, "killed": 0, "unkillable": False}
+
+    def test_that_are_waited_for_too_long(self, jobinit, place):
+        run = jobinit("--leftovers", "wait", "--timeout", "500ms", "--", "sh", "-c", "sleep 1000 & exit 0", place=place)
+        assert (run.code, run.cause) == (124, "timeout")
+
+    def test_are_left_alone(self, jobinit, tmp_path):
+        run = jobinit("--leftovers", "ignore", "--", *python(DAEMON, tmp_path / "pid"))
+        pid = int((tmp_path / "pid").read_text())
+        try:
+            assert (run.code, run.cause) == (0, "success")
+            assert run.report["processes"] == {"reaped": 0, "leftover": 1, "killed": 0, "unkillable": False}
+            assert not gone(pid)
+        finally:
+            os.kill(pid, signal.SIGKILL)

@@ -53,11 +53,12 @@ std::string phase_name(Phase phase) {
 // "stopping for=timeout timeout=60s kill=68s": every member that is set.
 std::string describe(const State& state) {
   // The binding names every member: a new one does not compile until the tests know of it.
-  const auto& [phase, intent, main_status, forwarded, logs_done, unkillable, timeout_at, kill_at, rekill_at, give_up_at,
-               drain_until, platform_kill_at] = state;
+  const auto& [phase, intent, main_status, forwarded, logs_done, unkillable, timeout_at, idle_at, last_output, kill_at,
+               rekill_at, give_up_at, drain_until, platform_kill_at] = state;
+  static_cast<void>(last_output);  // shows in where idle_at moves to
   std::string text = phase_name(phase);
   if (intent) {
-    text += *intent == Intent::timeout ? " for=timeout" : " for=stop";
+    text += *intent == Intent::timeout ? " for=timeout" : *intent == Intent::stop ? " for=stop" : " for=idle";
   }
   if (main_status) {
     text += fmt::format(" {}={}", main_status->signaled ? "signal" : "exit", main_status->value);
@@ -77,6 +78,7 @@ std::string describe(const State& state) {
     }
   };
   deadline("timeout", timeout_at);
+  deadline("idle", idle_at);
   deadline("kill", kill_at);
   deadline("rekill", rekill_at);
   deadline("give_up", give_up_at);
@@ -86,7 +88,9 @@ std::string describe(const State& state) {
 }
 
 struct ActionText {
-  std::string operator()(const SignalJob& one) const { return fmt::format("SignalJob({})", one.number); }
+  std::string operator()(const SignalJob& one) const {
+    return fmt::format("{}({})", one.group ? "SignalJob" : "SignalMain", one.number);
+  }
   std::string operator()(const SignalLeftovers& one) const { return fmt::format("SignalLeftovers({})", one.number); }
   std::string operator()(const KillTree&) const { return "KillTree"; }
   std::string operator()(const FinishLogs&) const { return "FinishLogs"; }
@@ -269,6 +273,15 @@ const Policy kAllReserve = with(kUsual, [](Policy& policy) { policy.report_reser
 const Policy kLongLeftovers = with(kUsual, [](Policy& policy) { policy.leftover_grace = 30s; });
 const Policy kStopByUsr1 = with(kUsual, [](Policy& policy) { policy.stop_signal = SIGUSR1; });
 
+const Policy kRewriting = with(kUsual, [](Policy& policy) {
+  policy.rewrite = {{SIGTERM, SIGQUIT}, {SIGHUP, 0}, {SIGUSR2, SIGUSR1}};
+});
+const Policy kToChild = with(kUsual, [](Policy& policy) { policy.forward = Forward::child; });
+const Policy kToNobody = with(kUsual, [](Policy& policy) { policy.forward = Forward::none; });
+const Policy kIdle = with(kUsual, [](Policy& policy) { policy.idle_timeout = 10s; });
+const Policy kWaiting = with(kUsual, [](Policy& policy) { policy.leftovers = Leftovers::wait; });
+const Policy kIgnoring = with(kUsual, [](Policy& policy) { policy.leftovers = Leftovers::ignore; });
+
 const std::vector<Script>& scripts() {
   static const std::vector<Script> all{
       {"success",
@@ -317,14 +330,60 @@ const std::vector<Script>& scripts() {
          "SignalLeftovers(15)"},
         {67s, TreeEmpty{}, "draining for=timeout exit=1 forwarded=15 timeout=60s kill=68s drain=71s platform=72s",
          "FinishLogs"}}},
-      {"second stop request: passed on, moves no deadline",
+      {"each further stop request: passed on, and halves what is left of the grace",
        kUsual,
        {{5s, SignalArrived{SIGTERM}, "stopping for=stop forwarded=15 timeout=60s kill=13s platform=15s",
          "SignalJob(15)"},
-        {7s, SignalArrived{SIGINT}, "stopping for=stop forwarded=2,15 timeout=60s kill=13s platform=15s",
+        {7s, SignalArrived{SIGINT}, "stopping for=stop forwarded=2,15 timeout=60s kill=10s platform=15s",
          "SignalJob(2)"},
-        {8s, SignalArrived{SIGTERM}, "stopping for=stop forwarded=2,15 timeout=60s kill=13s platform=15s",
+        {8s, SignalArrived{SIGTERM}, "stopping for=stop forwarded=2,15 timeout=60s kill=9s platform=15s",
          "SignalJob(15)"}}},
+      {"a signal is rewritten, and means both what it was and what it becomes",
+       kRewriting,
+       {{1s, SignalArrived{SIGHUP}, "running timeout=60s", ""},
+        {2s, SignalArrived{SIGUSR2}, "running forwarded=10 timeout=60s", "SignalJob(10)"},
+        {5s, SignalArrived{SIGTERM}, "stopping for=stop forwarded=3,10 timeout=60s kill=13s platform=15s",
+         "SignalJob(3)"}}},
+      {"signals for the main process alone; the timeout is for all",
+       kToChild,
+       {{1s, SignalArrived{SIGUSR1}, "running forwarded=10 timeout=60s", "SignalMain(10)"},
+        {60s, Tick{}, "stopping for=timeout forwarded=10 timeout=60s kill=68s", "SignalJob(15)"}}},
+      {"no signals passed on: a stop request still ends the job, and it does not die of what it never got",
+       kToNobody,
+       {{1s, SignalArrived{SIGUSR1}, "running timeout=60s", ""},
+        {5s, SignalArrived{SIGINT}, "stopping for=stop timeout=60s kill=13s platform=15s", "SignalJob(15)"}}},
+      {"idle: looked at from the last output on",
+       kIdle,
+       {{3s, LogsMoved{}, "running timeout=60s idle=10s", ""},
+        {10s, Tick{}, "running timeout=60s idle=13s", ""},
+        {12s, LogsMoved{}, "running timeout=60s idle=13s", ""},
+        {13s, Tick{}, "running timeout=60s idle=22s", ""},
+        {22s, Tick{}, "stopping for=idle timeout=60s idle=22s kill=30s", "SignalJob(15)"}}},
+      {"idle and wall clock due at once: the wall clock's",
+       with(kIdle, [](Policy& policy) { policy.timeout = 10s; }),
+       {{10s, Tick{}, "stopping for=timeout timeout=10s idle=10s kill=18s", "SignalJob(15)"}}},
+      {"a job whose output is closed cannot be idle",
+       kIdle,
+       {{3s, LogsDone{}, "running logs_done timeout=60s", ""}, {59s, Tick{}, "running logs_done timeout=60s", ""}}},
+      {"leftovers are waited for, and are part of the run",
+       kWaiting,
+       {{5s, MainEnded{exited(0)}, "settling exit=0 timeout=60s", ""},
+        {9s, TreeEmpty{}, "draining exit=0 timeout=60s drain=14s", "FinishLogs"}}},
+      {"leftovers that are waited for run into the timeout",
+       kWaiting,
+       {{5s, MainEnded{exited(0)}, "settling exit=0 timeout=60s", ""},
+        {60s, Tick{}, "settling for=timeout exit=0 timeout=60s kill=68s", "SignalLeftovers(15)"},
+        {68s, Tick{}, "killing for=timeout exit=0 timeout=60s kill=68s rekill=68.02s give_up=78s", "KillTree"}}},
+      {"leftovers that are waited for are stopped",
+       kWaiting,
+       {{5s, MainEnded{exited(0)}, "settling exit=0 timeout=60s", ""},
+        {6s, SignalArrived{SIGTERM}, "settling for=stop exit=0 timeout=60s kill=14s platform=16s",
+         "SignalLeftovers(15)"},
+        {8s, SignalArrived{SIGTERM}, "settling for=stop exit=0 timeout=60s kill=11s platform=16s", ""}}},
+      {"leftovers are ignored: the log's last, and the end",
+       kIgnoring,
+       {{5s, MainEnded{exited(0)}, "draining exit=0 timeout=60s drain=10s", "FinishLogs"},
+        {5s, LogsDone{}, "finished exit=0 logs_done timeout=60s drain=10s", ""}}},
       {"exit at the very moment of the kill",
        kUsual,
        {{5s, SignalArrived{SIGTERM}, "stopping for=stop forwarded=15 timeout=60s kill=13s platform=15s",

@@ -62,6 +62,9 @@ constexpr std::array kSamples{
     Samples{"N", {"-1000", "0", "1000", "7"}, "1001"},
     Samples{"SIZE", {"1M", "2Ki", "3KB", "0"}, "1 MB"},
     Samples{"SINK", {"file:/a,b stderr:", "stdout:", "file:/c", "file:/d"}, nullptr},
+    Samples{"WHOM", {"child", "none", "group", "child"}, "children"},
+    Samples{"WHAT", {"wait", "ignore", "kill", "wait"}, "waiting"},
+    Samples{"FROM:TO,...", {"TERM:QUIT,HUP:0", "1:15", "USR1:SIGUSR2", "INT:TERM"}, "TERM"},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
 

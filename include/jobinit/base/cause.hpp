@@ -8,15 +8,16 @@
 namespace jobinit {
 
 enum class Cause {
-  success,      // exited by itself with a code that counts as success
-  failed,       // exited by itself with any other code
-  signaled,     // killed by a signal that jobinit did not send
-  timeout,      // ran longer than --timeout
-  oom_killed,   // the kernel's OOM killer took it
-  stopped,      // the platform (or whoever signalled jobinit) asked
-  rejected,     // a bad setting: nothing was started
-  not_started,  // exec failed
-  internal,     // jobinit itself failed
+  success,       // exited by itself with a code that counts as success
+  failed,        // exited by itself with any other code
+  signaled,      // killed by a signal that jobinit did not send
+  timeout,       // ran longer than --timeout
+  idle_timeout,  // wrote nothing for longer than --idle-timeout
+  oom_killed,    // the kernel's OOM killer took it
+  stopped,       // the platform (or whoever signalled jobinit) asked
+  rejected,      // a bad setting: nothing was started
+  not_started,   // exec failed
+  internal,      // jobinit itself failed
 };
 
 std::string_view cause_name(Cause cause);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "jobinit/base/choices.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::cli {
@@ -29,7 +30,11 @@ struct Settings {
   std::string job_file;
   std::string name;
   // How it is ended.
-  Duration timeout{};  // 0: none
+  Duration timeout{};       // 0: none
+  Duration idle_timeout{};  // 0: none
+  Forward forward = Forward::group;
+  std::map<int, int> rewrite_signal;  // 0: dropped
+  Leftovers leftovers = Leftovers::kill;
   Signal stop_signal;
   Duration stop_grace{};
   Duration report_reserve{};

@@ -33,6 +33,8 @@ class Pump {
   void abandon();
 
   bool done() const { return done_; }
+  // True while bytes of the job could not be written yet.
+  bool waits_for_reader() const { return pending_from_ < pending_to_; }
   const Counts& counts() const { return counts_; }
 
  private:

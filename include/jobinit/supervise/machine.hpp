@@ -3,11 +3,13 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <variant>
 #include <vector>
 
+#include "jobinit/base/choices.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
 
@@ -17,7 +19,11 @@ namespace jobinit::supervise {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 struct Policy {
-  Duration timeout{};         // 0: none
+  Duration timeout{};       // 0: none
+  Duration idle_timeout{};  // without output; 0: none
+  Forward forward = Forward::group;
+  std::map<int, int> rewrite;  // a signal that arrives, and what is passed on in its stead; 0: nothing
+  Leftovers leftovers = Leftovers::kill;
   int stop_signal = 0;        // what a timeout sends
   Duration stop_grace{};      // from a stop request to the platform's own SIGKILL
   Duration report_reserve{};  // the part of it that is kept for the report
@@ -39,7 +45,7 @@ enum class Phase {
 };
 
 // Why jobinit itself ended the run; the first reason stands.
-enum class Intent { timeout, stop };
+enum class Intent { timeout, idle_timeout, stop };
 
 // Events.
 struct MainEnded {
@@ -55,8 +61,9 @@ struct Tick {};       // time has passed
 using Event = std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Tick>;
 
 // Actions.
-struct SignalJob {  // to the job's process group
+struct SignalJob {  // to the job's process group, or to the main process alone
   int number = 0;
+  bool group = true;
 };
 struct SignalLeftovers {  // to every descendant
   int number = 0;
@@ -74,6 +81,8 @@ struct State {
   bool logs_done = false;
   bool unkillable = false;                    // SIGKILL did not empty the tree: a process hangs in the kernel
   std::optional<TimePoint> timeout_at;        // running: the wall-clock limit
+  std::optional<TimePoint> idle_at;           // running: when to look whether there was output
+  TimePoint last_output;                      // or the start
   std::optional<TimePoint> kill_at;           // stopping, settling: SIGKILL
   std::optional<TimePoint> rekill_at;         // killing: the next round
   std::optional<TimePoint> give_up_at;        // killing: no more rounds
@@ -95,7 +104,9 @@ State start(const Policy& policy, TimePoint now);
 //  - the main process' end beats a stop signal or a timeout that is handled in the same turn of the loop: the caller
 //    feeds MainEnded first, and a run that has ended cannot be stopped any more;
 //  - the first intent stands: a stop request during a timeout's grace leaves the cause `timeout`, but its deadline
-//  counts.
+//    counts;
+//  - a second stop request halves what is left of the grace, and so does each one after it;
+//  - a wall-clock timeout that is due together with the idle one is the cause.
 Step step(const Policy& policy, State state, const Event& event, TimePoint now);
 
 // Signals by which a platform asks for the end; every other one is passed on and changes nothing.

@@ -1,0 +1,21 @@
+// Settings that are one of a few words, where more than one room needs them. The words are in runner/cli/table.cpp, in
+// the order of the enums.
+#pragma once
+
+namespace jobinit {
+
+// Whom a signal that jobinit gets is passed on to.
+enum class Forward {
+  group,  // the job's process group
+  child,  // the main process alone
+  none,   // nobody; a stop request still ends the job, by the stop signal
+};
+
+// What becomes of processes that outlive the main process.
+enum class Leftovers {
+  kill,    // stop signal, grace, SIGKILL
+  wait,    // they are part of the job: the run ends with the last of them
+  ignore,  // the run ends with the main process
+};
+
+}  // namespace jobinit
