@@ -1,6 +1,8 @@
 // Picks the subcommand; everything else is in the libraries.
 #include <cstdlib>
 #include <exception>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,7 +30,7 @@ int main(int argc, char** argv) {
       {"deliver", jobinit::commands::deliver}, {"schema", jobinit::commands::schema},
       {"version", jobinit::commands::version},
   };
-  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  std::span<char* const> raw(argv + (argc > 0 ? 1 : 0), argv + argc);
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     environment.emplace_back(*entry);
@@ -36,15 +38,16 @@ int main(int argc, char** argv) {
 
   int (*chosen)(const Invocation&) = jobinit::commands::run;
   for (const Subcommand& subcommand : subcommands) {
-    if (!arguments.empty() && arguments.front() == subcommand.name) {
+    if (!raw.empty() && raw.front() == subcommand.name) {
       chosen = subcommand.run;
-      arguments.erase(arguments.begin());
+      raw = raw.subspan(1);
       break;
     }
   }
   int code = 125;
   try {
-    code = chosen({arguments, environment});
+    const std::vector<std::string> arguments(raw.begin(), raw.end());
+    code = chosen({arguments, environment, raw});
   } catch (const std::exception& failure) {  // out of memory before the job was there, most likely
     jobinit::commands::tell(failure.what());
   }

@@ -74,6 +74,9 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
       return 1;
     }
   }
+  if (setting->credentials) {
+    into.credentials.push_back({at + taken - 1, has_value ? equals + 3 : 0});  // "--", the name, "="
+  }
   const auto earlier =
       std::find_if(into.given.begin(), into.given.end(), [&](const Given& given) { return given.setting == setting; });
   std::vector<std::string> texts = split_values(*setting, value);

@@ -103,10 +103,12 @@ int deliver(const Invocation& invocation) {
     }
     // "deliver REPORT --report-to SINK" reads better than the other way round: the report may come first.
     std::vector<std::string> arguments(invocation.arguments.begin(), invocation.arguments.end());
+    std::vector<char*> raw(invocation.raw_arguments.begin(), invocation.raw_arguments.end());
     if (!arguments.empty() && !arguments.front().starts_with("--")) {
       std::rotate(arguments.begin(), arguments.begin() + 1, arguments.end());
+      std::rotate(raw.begin(), raw.begin() + (raw.empty() ? 0 : 1), raw.end());
     }
-    Gathered gathered = gather({arguments, invocation.environment});
+    Gathered gathered = gather({arguments, invocation.environment, raw});
     if (gathered.arguments.help) {
       return kernel::write_patiently(1, cli::help_text(), 10s) ? 0 : 125;
     }

@@ -1,6 +1,8 @@
 #include "jobinit/commands/gather.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "jobinit/base/environment.hpp"
@@ -60,12 +62,27 @@ void parse_sinks(Gathered& gathered) {
   }
 }
 
+// /proc/PID/cmdline is open to everybody, the job included, and shows this memory (proc(5)).
+void hide_credentials(const std::vector<cli::Place>& places, std::span<char* const> raw) {
+  for (const cli::Place& place : places) {
+    if (place.argument < raw.size()) {
+      char* const start = raw[place.argument] + place.letter;
+      std::fill_n(start, std::strlen(start), '*');
+    }
+  }
+}
+
+// What tell() keeps to.
+std::chrono::milliseconds patience = std::chrono::seconds(1);
+std::optional<std::chrono::steady_clock::time_point> last_moment;
+
 }  // namespace
 
 Gathered gather(const Invocation& invocation) {
   Gathered gathered;
   gathered.arguments = cli::parse_arguments(invocation.arguments);
   gathered.problems = gathered.arguments.problems;
+  hide_credentials(gathered.arguments.credentials, invocation.raw_arguments);
   gathered.platform = platform::detect(invocation.environment);
   std::vector<Given> given = gathered.arguments.given;
   take(cli::parse_environment(invocation.environment), given, gathered.problems);
@@ -92,11 +109,18 @@ std::string take_operands_as_command(Gathered& gathered) {
 }
 
 void tell(const std::string& text) {
+  using std::chrono::milliseconds;
+  milliseconds this_time = patience;
+  if (last_moment) {
+    const auto left = std::chrono::duration_cast<milliseconds>(*last_moment - std::chrono::steady_clock::now());
+    this_time = std::clamp(left, milliseconds(0), patience);
+  }
   // A reader that stood still once is not waited for again: each line's patience would add up.
-  static std::chrono::milliseconds patience = std::chrono::seconds(1);
-  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), patience)) {
+  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), this_time)) {
     patience = {};
   }
 }
+
+void hurry(std::chrono::steady_clock::time_point not_later_than) { last_moment = not_later_than; }
 
 }  // namespace jobinit::commands

@@ -6,6 +6,7 @@
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/deliver/courier.hpp"
 #include "jobinit/job/job_spec.hpp"
+#include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/report/report.hpp"
 #include "jobinit/report/version.hpp"
@@ -17,6 +18,8 @@ namespace {
 using supervise::Outcome;
 
 constexpr int kRefused = 125;
+// Between jobinit's last word and the platform's SIGKILL.
+constexpr Duration kLastBreath = std::chrono::milliseconds(200);
 
 supervise::Policy make_policy(const cli::Settings& settings) {
   supervise::Policy policy;
@@ -26,6 +29,7 @@ supervise::Policy make_policy(const cli::Settings& settings) {
   policy.rewrite = settings.rewrite_signal;
   policy.leftovers = settings.leftovers;
   policy.stop_signal = settings.stop_signal.number;
+  policy.interactive = kernel::is_terminal(0);
   policy.stop_grace = settings.stop_grace;
   policy.report_reserve = settings.report_reserve;
   policy.leftover_grace = settings.leftover_grace;
@@ -127,6 +131,9 @@ class Run {
   // Reports, tells, and gives the exit code back.
   int finish(Outcome outcome, const kernel::Fd& signalfd) {
     const cli::Settings& settings = gathered_.resolved.settings;
+    if (outcome.platform_kill_at) {
+      hurry(*outcome.platform_kill_at - kLastBreath);
+    }
     // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end. The summary of any
     // other ending has them in it.
     if (outcome.verdict.cause == Cause::rejected || settings.quiet) {
@@ -141,6 +148,8 @@ class Run {
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
     options.timeout = settings.report_timeout;
+    const supervise::Policy policy = make_policy(settings);
+    options.is_stop_request = [policy](int signal) { return supervise::is_stop_request(policy, signal); };
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
     const auto deliveries =
@@ -155,11 +164,27 @@ class Run {
     if (!settings.quiet) {
       tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries));
     }
+    let_readers_finish(outcome);
     // A job that failed by itself keeps its code: that is what somebody will look for.
     if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) {
       return kRefused;
     }
     return outcome.verdict.exit_code;
+  }
+
+  // PID 1's end is everybody's end. A child from before the job may be what reads our output (a shell's `exec >
+  // >(...)`): it gets its end of file, and time to say the last of it.
+  void let_readers_finish(const Outcome& outcome) const {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (kernel::own_pid() != 1 || settings.leftovers == Leftovers::ignore) {
+      return;
+    }
+    Duration time = settings.drain_timeout;
+    if (outcome.platform_kill_at) {
+      time = std::min<Duration>(time, *outcome.platform_kill_at - kLastBreath - std::chrono::steady_clock::now());
+    }
+    kernel::close_outputs();
+    kernel::wait_for_children(std::chrono::duration_cast<std::chrono::milliseconds>(time));
   }
 
   Invocation invocation_;

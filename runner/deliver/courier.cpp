@@ -122,7 +122,7 @@ class Errand {
 
   void on_signals() {
     for (const kernel::ReceivedSignal& signal : kernel::read_signals(signalfd_)) {
-      if (signal.number == SIGTERM || signal.number == SIGINT || signal.number == SIGQUIT) {
+      if (options_.is_stop_request && options_.is_stop_request(signal.number)) {
         deadline_ = std::min(deadline_, std::chrono::steady_clock::now() + options_.after_stop);
         arm_timer();
       }

@@ -151,7 +151,7 @@ std::optional<std::uint64_t> MemoryCgroup::oom_kills() const {
                        : value_in(folders_.front() + "/memory.oom_control", "oom_kill");
 }
 
-bool MemoryCgroup::exclusive() const {
+bool MemoryCgroup::exclusive(const std::set<pid_t>& known) const {
   const auto members = read_file(folders_.front() + "/cgroup.procs");
   if (!members) {
     return false;
@@ -166,7 +166,7 @@ bool MemoryCgroup::exclusive() const {
   const bool only_ours = std::all_of(pids.begin(), pids.end(), [&](const std::string& pid) {
     const auto value = number(pid);
     found_self = found_self || value == self;
-    return value && *value != 0 && (*value == self || *value == parent);
+    return value && *value != 0 && (*value == self || *value == parent || known.contains(static_cast<pid_t>(*value)));
   });
   return only_ours && found_self;
 }

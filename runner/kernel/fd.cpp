@@ -77,6 +77,11 @@ unsigned ensure_standard_fds() {
   return closed;
 }
 
+void close_outputs() {
+  ::close(STDOUT_FILENO);
+  ::close(STDERR_FILENO);
+}
+
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
 bool same_file(int a, int b) {

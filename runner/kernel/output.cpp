@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,14 @@ Result<Output> Output::open(int fd) {
   }
   if (!output.fd_) {
     return system_error(errno, fmt::format("duplicating file descriptor {}", fd));
+  }
+  if (!output.always_writable_) {
+    output.ready_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{};
+    event.events = EPOLLOUT;
+    if (!output.ready_ || ::epoll_ctl(output.ready_.get(), EPOLL_CTL_ADD, output.fd_.get(), &event) != 0) {
+      return system_error(errno, fmt::format("watching file descriptor {}", fd));
+    }
   }
   return output;
 }

@@ -78,6 +78,26 @@ std::optional<Reaped> reap(pid_t pid) {
   return reaped;
 }
 
+void wait_for_children(std::chrono::milliseconds at_most) {
+  sigset_t child;
+  ::sigemptyset(&child);
+  ::sigaddset(&child, SIGCHLD);
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  for (;;) {
+    Look look = look_for_dead_child();
+    for (; look.children == Children::one_dead; look = look_for_dead_child()) {
+      reap(look.pid);
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
+    if (look.children == Children::none || left.count() <= 0) {
+      return;
+    }
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec pause{.tv_sec = whole.count(), .tv_nsec = (left - whole).count()};
+    ::sigtimedwait(&child, nullptr, &pause);
+  }
+}
+
 void wait_for(pid_t pid) {
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
@@ -92,7 +112,7 @@ Result<void> become_subreaper() {
 
 void hide_memory(bool hidden) { ::prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0); }
 
-std::vector<pid_t> descendants(pid_t ancestor, const Root& root) {
+std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<pid_t>& except) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(root("/proc").c_str()), ::closedir);
   if (folder == nullptr) {
     return {};
@@ -116,6 +136,9 @@ std::vector<pid_t> descendants(pid_t ancestor, const Root& root) {
     open.pop_back();
     const auto [first, last] = children.equal_range(parent);
     for (auto child = first; child != last; ++child) {
+      if (except.contains(child->second)) {
+        continue;
+      }
       found.push_back(child->second);
       open.push_back(child->second);
     }
@@ -127,12 +150,12 @@ bool signal_group(pid_t leader, int signal) { return leader > 1 && ::kill(-leade
 
 bool signal_process(pid_t pid, int signal) { return pid > 1 && ::kill(pid, signal) == 0; }
 
-std::size_t kill_tree(pid_t leader) {
+std::size_t kill_tree(pid_t leader, const std::set<pid_t>& except) {
   const pid_t self = ::getpid();
-  std::vector<pid_t> seen = descendants(self);
+  std::vector<pid_t> seen = descendants(self, {}, except);
   std::size_t sent = seen.size();
   signal_group(leader, SIGKILL);
-  if (self == 1) {
+  if (self == 1 && except.empty()) {
     // One call reaches everyone in the namespace, and a child that is being forked meanwhile does not come into being.
     ::kill(-1, SIGKILL);
     return sent;
@@ -145,7 +168,7 @@ std::size_t kill_tree(pid_t leader) {
       signal_process(pid, SIGKILL);
     }
     const std::size_t before = seen.size();
-    seen = descendants(self);
+    seen = descendants(self, {}, except);
     sent = std::max(sent, seen.size());
     if (seen.size() <= before && round > 0) {
       break;

@@ -11,7 +11,7 @@ namespace {
 
 // Blocking these would turn a bug into a hang: the kernel kills the process anyway, but only after unblocking.
 constexpr std::array kFaults{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-constexpr std::array kIgnored{SIGPIPE, SIGTTIN, SIGTTOU};
+constexpr std::array kIgnored{SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU};
 
 sigset_t blocked_set() {
   sigset_t set;
@@ -89,7 +89,7 @@ std::vector<ReceivedSignal> read_signals(const Fd& signalfd) {
     }
     const std::size_t count = static_cast<std::size_t>(got) / sizeof(batch[0]);
     for (std::size_t i = 0; i < count; ++i) {
-      received.push_back({static_cast<int>(batch.at(i).ssi_signo), static_cast<int>(batch.at(i).ssi_pid)});
+      received.push_back({static_cast<int>(batch.at(i).ssi_signo), batch.at(i).ssi_code == SI_KERNEL});
     }
     // A sender that never stops must not keep us here for ever; the loop comes back for the rest.
     if (received.size() >= 256) {

@@ -100,7 +100,7 @@ bool Pump::flush() {
     // report.
     output_failed_ = written.failed != 0 || (written.would_block && !writable_);
     if (written.would_block && writable_) {
-      writable_->async_wait(stream_descriptor::wait_write, [this](boost::system::error_code failure) {
+      writable_->async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
         if (failure || done_) {
           return;
         }

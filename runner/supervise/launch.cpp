@@ -161,6 +161,10 @@ std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const L
     // The supervisor's reaper is the one owner of waiting; the handle would wait too, and terminate in its destructor.
     started.detach();
   } catch (const boost::system::system_error&) {
+    // In the child: asio could not renew its descriptors after the fork. What follows here is the parent's.
+    if (launcher.pid == 0) {
+      ::_exit(kOwnFailure);
+    }
     // pidfd_open(2) came with Linux 5.3 and some sandboxes lack it. The child runs all the same.
     if (launcher.pid <= 0) {
       throw;

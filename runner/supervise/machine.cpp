@@ -275,7 +275,7 @@ Step step(const Policy& policy, State state, const Event& event, TimePoint now) 
 }
 
 bool is_stop_request(const Policy& policy, int signal) {
-  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == policy.stop_signal;
+  return signal == SIGTERM || signal == policy.stop_signal || (signal == SIGINT && !policy.interactive);
 }
 
 }  // namespace jobinit::supervise

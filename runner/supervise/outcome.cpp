@@ -23,6 +23,10 @@ Cause cause_of(const Facts& facts, const kernel::WaitStatus& status, const ExitP
   if (facts.intent == Intent::stop) {
     return Cause::stopped;
   }
+  // A shell tells of its child's SIGKILL by this code, and the counter says whose SIGKILL that was.
+  if (!status.signaled && status.value == kSignalBase + SIGKILL && facts.oom_kills > 0) {
+    return Cause::oom_killed;
+  }
   if (!status.signaled) {
     return policy.success_codes.contains(status.value) ? Cause::success : Cause::failed;
   }

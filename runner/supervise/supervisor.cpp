@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
 #include <memory>
+#include <set>
 
 #include "jobinit/kernel/cgroup.hpp"
 #include "jobinit/kernel/process.hpp"
@@ -21,16 +22,17 @@ struct Match : Handlers... {
 // What the cgroup's counters said before the job, for telling the job's part of them at the end.
 class MemoryWitness {
  public:
-  MemoryWitness() : group_(kernel::MemoryCgroup::find()) {
+  explicit MemoryWitness(const std::set<pid_t>& known) : group_(kernel::MemoryCgroup::find()) {
     if (!group_) {
       return;
     }
     oom_kills_before_ = group_->oom_kills();
-    exclusive_ = group_->exclusive();
+    exclusive_ = group_->exclusive(known);
     peak_before_ = group_->peak();
   }
 
-  std::uint64_t oom_kills() const { return resources_.oom_kills.value_or(0); }
+  // As far as they can only have been the job's: in a group shared with strangers a kill may be theirs.
+  std::uint64_t own_oom_kills() const { return exclusive_ ? resources_.oom_kills.value_or(0) : 0; }
 
   // Once the job is reaped: the counter has moved before its status could be read.
   void look() {
@@ -80,7 +82,9 @@ class Supervisor {
         signalfd_(signalfd),
         arrivals_(loop),
         timer_(loop),
-        tail_(plan.tail) {}
+        tail_(plan.tail),
+        foreign_(earlier_children()),
+        memory_(foreign_) {}
 
   ~Supervisor() {
     if (arrivals_.is_open()) {
@@ -107,6 +111,16 @@ class Supervisor {
   }
 
  private:
+  static std::set<pid_t> earlier_children() {
+    if (kernel::look_for_dead_child().children == kernel::Children::none) {
+      return {};
+    }
+    const std::vector<pid_t> all = kernel::descendants(kernel::own_pid());
+    return {all.begin(), all.end()};
+  }
+
+  std::vector<pid_t> tree() const { return kernel::descendants(kernel::own_pid(), {}, foreign_); }
+
   bool begin() {
     LaunchOptions launch_options = plan_.launch;
     std::vector<kernel::Fd> write_ends;
@@ -181,7 +195,9 @@ class Supervisor {
     reap_all();
     for (const kernel::ReceivedSignal& signal : received) {
       if (signal.number != SIGCHLD) {
-        feed(SignalArrived{signal.number});
+        if (!signal.about_ourselves()) {
+          feed(SignalArrived{signal.number});
+        }
       }
     }
     arm_timer();
@@ -192,7 +208,7 @@ class Supervisor {
     kernel::Look look = kernel::look_for_dead_child();
     for (; look.children == kernel::Children::one_dead; look = kernel::look_for_dead_child()) {
       const auto reaped = kernel::reap(look.pid);
-      if (!reaped) {
+      if (!reaped || foreign_.erase(reaped->pid) > 0) {
         continue;
       }
       memory_.add(reaped->usage);
@@ -202,11 +218,11 @@ class Supervisor {
         ++outcome_.reaped;
       }
     }
-    const bool anybody_left = look.children == kernel::Children::alive;
+    const bool anybody_left = look.children == kernel::Children::alive && (foreign_.empty() || !tree().empty());
     if (main_status) {
       // Only now, with the dead out of the way, are those that are left the living.
       if (anybody_left) {
-        outcome_.leftover = kernel::descendants(kernel::own_pid()).size();
+        outcome_.leftover = tree().size();
       }
       feed(MainEnded{*main_status});
     }
@@ -251,11 +267,15 @@ class Supervisor {
                      if (outcome_.leftover == 0) {
                        return;
                      }
-                     for (const pid_t pid : kernel::descendants(kernel::own_pid())) {
+                     for (const pid_t pid : tree()) {
                        kernel::signal_process(pid, one.number);
                      }
                    },
-                   [&](const KillTree&) { outcome_.killed = std::max(outcome_.killed, kernel::kill_tree(job_)); },
+                   [&](const KillTree&) {
+                     // A group whose leader is gone is only signalled where nothing else shows who is left.
+                     const bool by_group = !state_.main_status || tree().empty();
+                     outcome_.killed = std::max(outcome_.killed, kernel::kill_tree(by_group ? job_ : 0, foreign_));
+                   },
                    [&](const FinishLogs&) {
                      for (const auto& pump : pumps_) {
                        pump->finish();
@@ -306,7 +326,7 @@ class Supervisor {
     facts.intent = state_.intent;
     facts.forwarded = state_.forwarded;
     facts.unkillable = state_.unkillable;
-    facts.oom_kills = memory_.oom_kills();
+    facts.oom_kills = memory_.own_oom_kills();
     outcome_.verdict = judge(facts, plan_.exits);
     if (!facts.status && !facts.unkillable) {
       outcome_.problems.emplace_back("the job's exit status went to somebody else");
@@ -331,6 +351,9 @@ class Supervisor {
   logs::Tail tail_;
   std::vector<std::string> stream_names_;
   std::vector<std::unique_ptr<logs::Pump>> pumps_;
+  // Children from before the job: a shell that ends in exec leaves its background processes to us, such as the reader
+  // of our own output. They are reaped, and nothing else of theirs is our business.
+  std::set<pid_t> foreign_;
   MemoryWitness memory_;
   State state_;
   std::optional<TimePoint> armed_for_;

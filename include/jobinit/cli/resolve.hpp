@@ -27,7 +27,14 @@ struct Parsed {
   std::vector<std::string> problems;
 };
 
+// Where in the arguments a credential stands: from this letter of this argument on.
+struct Place {
+  std::size_t argument = 0;
+  std::size_t letter = 0;
+};
+
 struct Arguments : Parsed {
+  std::vector<Place> credentials;
   std::vector<std::string> operands;  // the job's command, or a subcommand's own arguments
   bool help = false;
   bool version = false;

@@ -10,6 +10,7 @@ namespace jobinit::commands {
 struct Invocation {
   std::span<const std::string> arguments;
   std::span<const std::string> environment;
+  std::span<char* const> raw_arguments = {};  // the same arguments, where the kernel shows them to everybody
 };
 
 int run(const Invocation& invocation);

@@ -1,6 +1,7 @@
 // Collects the settings from every source, for the subcommands that need them.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "jobinit/cli/resolve.hpp"
@@ -25,7 +26,8 @@ Gathered gather(const Invocation& invocation);
 // now not used; empty: nowhere.
 std::string take_operands_as_command(Gathered& gathered);
 
-// "jobinit: <text>" on stderr; never blocks for long.
+// "jobinit: <text>" on stderr; never blocks for long, and not at all once the time that hurry() has set is there.
 void tell(const std::string& text);
+void hurry(std::chrono::steady_clock::time_point not_later_than);
 
 }  // namespace jobinit::commands

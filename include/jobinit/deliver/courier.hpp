@@ -1,6 +1,7 @@
 // PID 1's side of delivery: local sinks are written here, network sinks by a short-lived process of the same binary.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace jobinit::deliver {
 struct CourierOptions {
   std::vector<std::string> environment;                // for the deliver process: proxies, CA certificates
   Duration timeout{};                                  // for all network sinks together
+  std::function<bool(int)> is_stop_request;            // of a signal that arrives meanwhile
   Duration after_stop{};                               // the most that is left once a stop request arrives meanwhile
   std::optional<supervise::TimePoint> not_later_than;  // the platform's SIGKILL, where it is known
 };

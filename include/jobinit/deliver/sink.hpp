@@ -32,12 +32,15 @@ struct HttpRequest {
   std::string body;
 };
 
+inline constexpr Duration kTimeForDisks = std::chrono::seconds(1);
+
 struct SinkKind {
   std::span<const std::string_view> schemes;
   // Whether the target can be right; at start, so that a typing error is told before the job has run.
   Result<void> (*check)(const Sink& sink);
   // Local sinks: written by PID 1 itself. Null for network sinks. `patience`: how long a reader that stands still may
   // hold it up.
+  // Below kTimeForDisks a disk is not waited for either.
   Result<void> (*write)(const Sink& sink, const report::Document& report, Duration patience);
   // Network sinks: sent by the deliver process. Null for local sinks.
   Result<HttpRequest> (*request)(const Sink& sink, const report::Document& report);

@@ -2,8 +2,11 @@
 // Sources: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst of the kernel, proc(5), cgroups(7).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +29,8 @@ class MemoryCgroup {
   std::optional<std::uint64_t> peak() const;
   // How many processes of this group the OOM killer has killed; nullopt where the kernel does not say.
   std::optional<std::uint64_t> oom_kills() const;
-  // True when this process and its ancestors are alone in the group, so that what it counts is ours.
-  bool exclusive() const;
+  // True when this process, its parent and those it knows are alone in the group, so that what it counts is ours.
+  bool exclusive(const std::set<pid_t>& known = {}) const;
 
  private:
   int version_ = 2;

@@ -54,6 +54,9 @@ unsigned ensure_standard_fds();
 
 bool is_terminal(int fd);
 
+// Gives 1 and 2 up for good: whoever reads them sees the end. Nothing can be told after that.
+void close_outputs();
+
 // True when both are the same open file, as after 2>&1: then one pipe keeps the order between the two.
 bool same_file(int a, int b);
 

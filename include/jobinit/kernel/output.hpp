@@ -24,8 +24,9 @@ class Output {
   // As much as fits now.
   Written write(std::span<const char> bytes) const;
 
-  // For waiting until it is writable; -1 when it always is (regular files, /dev/null).
-  int pollable() const { return always_writable_ ? -1 : fd_.get(); }
+  // Becomes *readable* when the output is writable; -1 when that is always so (regular files, /dev/null). An epoll
+  // descriptor of our own: an event loop makes what it watches non-blocking, and the output's description is not ours.
+  int pollable() const { return always_writable_ ? -1 : ready_.get(); }
 
  private:
   enum class Means {
@@ -35,6 +36,7 @@ class Output {
     careful,      // poll(2) first, then at most PIPE_BUF bytes, which fit once poll has said so
   };
   Fd fd_;
+  Fd ready_;
   Means means_ = Means::plain;
   bool always_writable_ = true;
 };

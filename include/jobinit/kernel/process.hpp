@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,9 @@ Result<void> become_subreaper();
 // /proc/PID/{environ,mem,fd} are closed to other processes of the same user (prctl(2), PR_SET_DUMPABLE).
 void hide_memory(bool hidden);
 
-// Every process below `ancestor`, from /proc; empty without /proc. A snapshot: processes come and go meanwhile.
-std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {});
+// Every process below `ancestor`, from /proc; empty without /proc. A snapshot: processes come and go meanwhile. Those
+// in `except`, and what is below them, are left out.
+std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {}, const std::set<pid_t>& except = {});
 
 // To the process group; to `leader` alone when the group is gone. False when nobody was there to get it.
 bool signal_group(pid_t leader, int signal);
@@ -65,7 +67,11 @@ bool signal_process(pid_t pid, int signal);
 
 // SIGKILL for everything below this process: the leader's group, every descendant that /proc shows, and, as PID 1 of a
 // namespace, everybody else in it. Returns how many processes /proc showed. Call again until no child is left.
-std::size_t kill_tree(pid_t leader);
+// `except` and what is below them are spared.
+std::size_t kill_tree(pid_t leader, const std::set<pid_t>& except = {});
+
+// Reaps until no child is left, at most this long. SIGCHLD must be blocked.
+void wait_for_children(std::chrono::milliseconds at_most);
 
 // Async-signal-safe; for the child before exec. Errors are not told: a raised score is a kindness, not a need.
 void set_own_oom_score_adj(int value);

@@ -17,7 +17,7 @@ struct SignalState {
 };
 
 // Blocks everything that can be blocked except the faults (SIGSEGV and its like, whose default action is the right
-// one), and ignores SIGPIPE, SIGTTIN and SIGTTOU in this process. Call first.
+// one), and ignores SIGPIPE, SIGXFSZ, SIGTTIN and SIGTTOU in this process. Call first.
 SignalState block_signals();
 
 // In a child, before exec: the state as it was. Async-signal-safe.
@@ -25,10 +25,12 @@ void restore_signals(const SignalState& before);
 
 struct ReceivedSignal {
   int number = 0;
-  int sender = 0;  // pid, 0 when it came from outside the pid namespace or from the kernel
+  bool from_kernel = false;
+  // What the kernel sends a process for its own doings is not for anybody else.
+  bool about_ourselves() const { return from_kernel && (number == SIGXCPU || number == SIGIO); }
 };
 
-// Every blocked signal but SIGPIPE, SIGTTIN and SIGTTOU; non-blocking, close-on-exec (signalfd(2)).
+// Every blocked signal but SIGPIPE, SIGXFSZ, SIGTTIN and SIGTTOU; non-blocking, close-on-exec (signalfd(2)).
 Result<Fd> open_signalfd();
 
 // Everything pending, in the kernel's order; empty when nothing is.

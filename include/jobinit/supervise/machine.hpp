@@ -25,6 +25,7 @@ struct Policy {
   std::map<int, int> rewrite;  // a signal that arrives, and what is passed on in its stead; 0: nothing
   Leftovers leftovers = Leftovers::kill;
   int stop_signal = 0;        // what a timeout sends
+  bool interactive = false;   // a terminal: SIGINT is the job's own business there
   Duration stop_grace{};      // from a stop request to the platform's own SIGKILL
   Duration report_reserve{};  // the part of it that is kept for the report
   Duration leftover_grace{};  // from the main process' end to SIGKILL for what it left
@@ -109,7 +110,8 @@ State start(const Policy& policy, TimePoint now);
 //  - a wall-clock timeout that is due together with the idle one is the cause.
 Step step(const Policy& policy, State state, const Event& event, TimePoint now);
 
-// Signals by which a platform asks for the end; every other one is passed on and changes nothing.
+// Signals by which a platform or a person asks for the end: SIGTERM, the stop signal, and SIGINT but on a terminal.
+// Every other one is passed on and changes nothing; SIGQUIT, say, asks a JVM for a thread dump.
 bool is_stop_request(const Policy& policy, int signal);
 
 }  // namespace jobinit::supervise

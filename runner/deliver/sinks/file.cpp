@@ -1,6 +1,9 @@
 // file:PATH, the report as JSON for people and programs, replaced as a whole.
+#include <unistd.h>
+
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "jobinit/kernel/files.hpp"
 #include "registry.hpp"
@@ -20,8 +23,28 @@ Result<void> check(const Sink& sink) {
 // file:/path and file:///path are the same file (RFC 8089).
 std::string path_of(const Sink& sink) { return sink.target.starts_with("///") ? sink.target.substr(2) : sink.target; }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
-  return kernel::replace_file(path_of(sink), report.dump(2) + "\n");
+// The other names of stdout and stderr: what is there must not be replaced, and often may not even be opened anew.
+std::optional<int> own_stream(std::string_view path) {
+  for (const std::string_view folder : {"/dev/std", "/dev/fd/", "/proc/self/fd/"}) {
+    if (path.starts_with(folder)) {
+      const std::string_view name = path.substr(folder.size());
+      if (name == "1" || name == "out") {
+        return STDOUT_FILENO;
+      }
+      if (name == "2" || name == "err") {
+        return STDERR_FILENO;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
+  if (const auto fd = own_stream(path_of(sink))) {
+    return write_stream(*fd, report, patience);
+  }
+  const auto durability = patience < kTimeForDisks ? kernel::Durability::memory : kernel::Durability::disk;
+  return kernel::replace_file(path_of(sink), report.dump(2) + "\n", durability);
 }
 
 }  // namespace

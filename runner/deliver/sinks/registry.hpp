@@ -5,6 +5,9 @@
 
 namespace jobinit::deliver {
 
+// The report as one line among the logs; for file:/dev/stdout too.
+Result<void> write_stream(int fd, const report::Document& report, Duration patience);
+
 extern const SinkKind file_sink;
 extern const SinkKind stream_sink;
 extern const SinkKind termination_log_sink;

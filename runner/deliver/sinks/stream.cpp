@@ -20,15 +20,18 @@ Result<void> check(const Sink& sink) {
 }
 
 Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
-  const int fd = sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
-  if (kernel::write_patiently(fd, report.dump() + "\n",
-                              std::chrono::duration_cast<std::chrono::milliseconds>(patience))) {
-    return {};
-  }
-  return error("{} is closed, or nobody reads it", sink.scheme);
+  return write_stream(sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO, report, patience);
 }
 
 }  // namespace
+
+Result<void> write_stream(int fd, const report::Document& report, Duration patience) {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  if (kernel::write_patiently(fd, report.dump() + "\n", milliseconds)) {
+    return {};
+  }
+  return error("{} is closed, or nobody reads it", fd == STDOUT_FILENO ? "stdout" : "stderr");
+}
 
 const SinkKind stream_sink{kSchemes, check, write, nullptr};
 

@@ -18,8 +18,9 @@ Result<void> check(const Sink& sink) {
   return {};
 }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
-  return kernel::replace_file(sink.target, report::prometheus_text(report, /*with_job_label=*/true));
+Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
+  const auto durability = patience < kTimeForDisks ? kernel::Durability::memory : kernel::Durability::disk;
+  return kernel::replace_file(sink.target, report::prometheus_text(report, /*with_job_label=*/true), durability);
 }
 
 }  // namespace
