@@ -39,7 +39,7 @@ Result<void> write_all(const Fd& file, std::string_view content, const std::stri
 }
 
 // What a link leads to, so that the link stays, also one to a file that is not there yet.
-std::string resolve_links(std::string path) {
+Result<std::string> resolve_links(std::string path) {
   std::array<char, PATH_MAX> target{};
   for (int hop = 0; hop < kMostLinks; ++hop) {
     const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
@@ -51,7 +51,7 @@ std::string resolve_links(std::string path) {
     const std::size_t folder = to.starts_with('/') ? 0 : path.rfind('/') + 1;  // npos + 1 is 0
     path.replace(folder, std::string::npos, to);
   }
-  return path;
+  return system_error(ELOOP, fmt::format("writing {}", path));
 }
 
 // A file that cannot be renamed over: mounted by itself (EBUSY), or in a folder that is not ours to write to.
@@ -122,7 +122,11 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 }
 
 Result<void> replace_file(const std::string& path, std::string_view content, Durability durability) {
-  const std::string target = resolve_links(path);
+  const auto resolved = resolve_links(path);
+  if (!resolved) {
+    return resolved.failure();
+  }
+  const std::string& target = *resolved;
   if (target.starts_with("/proc/")) {
     return append_to_open_file(target, content);
   }

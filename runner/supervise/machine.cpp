@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 constexpr Duration kRekillEvery = 20ms;
 // A process that SIGKILL does not end in this time hangs in the kernel (D state); nothing more can be done about it.
 constexpr Duration kGiveUpAfter = 10s;
+constexpr Duration kLeastKilling = 100ms;
 // Between jobinit's last act and the platform's SIGKILL.
 constexpr Duration kSafety = 200ms;
 
@@ -91,7 +92,7 @@ class Stepper {
         }
         break;
       case Phase::draining: limit_drain(); break;
-      case Phase::killing: limit_to_report(state().give_up_at); break;
+      case Phase::killing: limit_killing(); break;
       case Phase::finished: break;
     }
   }
@@ -134,7 +135,7 @@ class Stepper {
         if (due(state().kill_at)) {
           state().phase = Phase::killing;
           state().give_up_at = now_ + kGiveUpAfter;
-          limit_to_report(state().give_up_at);
+          limit_killing();
           kill();
         }
         break;
@@ -222,6 +223,12 @@ class Stepper {
     if (!state().logs_done) {
       act(FinishLogs{});
     }
+  }
+
+  // SIGKILL works at once, but not in no time: it gets a few rounds, however late it is.
+  void limit_killing() {
+    limit_to_report(state().give_up_at);
+    state().give_up_at = std::max(*state().give_up_at, now_ + kLeastKilling);
   }
 
   void limit_drain() { limit_to_report(state().drain_until); }

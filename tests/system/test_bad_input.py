@@ -146,6 +146,21 @@ class TestReportPath:
         assert run.code == 3
         assert "not delivered" in run.err
 
+    @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+    def test_stdout_by_another_name(self, tmp_path, name):
+        """What is in the log stays there, and the report comes after it."""
+        with open(tmp_path / "log", "wb") as log:
+            log.write(b"header\n")
+            log.flush()
+            subprocess.run([BINARY, "--report-to", f"file:{name}", "--", "echo", "words"], stdout=log, env=clean_env(),
+                           timeout=HANG, check=True)
+        header, words, report = (tmp_path / "log").read_text().splitlines()
+        assert (header, words) == ("header", "words")
+        assert json.loads(report)["outcome"]["cause"] == "success"
+        piped = subprocess.run([BINARY, "--report-to", f"file:{name}", "--", "echo", "words"], env=clean_env(),
+                               stdout=subprocess.PIPE, timeout=HANG, check=True)
+        assert json.loads(piped.stdout.splitlines()[1])["outcome"]["cause"] == "success"
+
     def test_a_link_stays_a_link(self, jobinit, tmp_path):
         (tmp_path / "real.json").write_text("old")
         (tmp_path / "link.json").symlink_to("real.json")

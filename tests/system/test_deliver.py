@@ -193,6 +193,14 @@ def test_credentials_reach_the_peer_and_nobody_else(jobinit, gateway, tmp_path):
     assert headers["Authorization"] == "Basic " + base64.b64encode(b"importer:hunter2-secret").decode()
 
 
+@pytest.mark.parametrize("form", ["--report-to={}", "--report-to {}"])
+def test_the_job_cannot_read_credentials_from_our_command_line(jobinit, gateway, form):
+    sink = to(gateway(202), user=f"importer:{PASSWORD}@")
+    run = jobinit(*form.format(sink).split(), "--", *python("import os; print(open(f'/proc/{os.getppid()}/cmdline').read())"))
+    assert b"hunter2" not in run.out and b"--report-to" in run.out
+    assert run.err.strip().endswith("2 reports delivered")
+
+
 def test_the_command_line_of_deliver_shows_no_credentials(start, gateway):
     server = gateway("hang")
     process = start("--report-timeout", "3s", "--report-to", to(server, user=f"importer:{PASSWORD}@"), "--", "true")

@@ -110,6 +110,25 @@ def test_a_signal_that_is_no_stop_request_is_only_passed_on(start, tmp_path):
     assert read_report(tmp_path)["outcome"]["cause"] == "failed"
 
 
+def test_sigquit_is_the_jobs_own_business(start, tmp_path):
+    """A JVM answers it with a thread dump, and runs on."""
+    job = (
+        "import signal,sys\n"
+        "signal.signal(signal.SIGQUIT, lambda *_: print('dump', flush=True))\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(0))\n"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()"
+    )
+    process = start("--stop-grace", "300ms", "--report-reserve", "0", "--", *python(job))
+    wait_for_line(process.stdout, b"ready")
+    process.send_signal(signal.SIGQUIT)
+    wait_for_line(process.stdout, b"dump")
+    threading.Event().wait(1)  # several times the grace
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(HANG) == 0
+    assert read_report(tmp_path)["outcome"]["cause"] == "success"
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH, signal.SIGRTMIN, signal.SIGRTMAX])
 def test_every_forwardable_signal_reaches_the_job(start, number):
     job = (
@@ -259,7 +278,7 @@ class TestForwarding:
     PAIR = (
         "import os,signal,sys,time\n"
         "who = 'child' if (pid := os.fork()) == 0 else 'parent'\n"
-        "got = lambda n, _: print(who, n, flush=True)\n"
+        "got = lambda n, _: os.write(1, f'{who} {n}\\n'.encode())\n"
         "signal.signal(signal.SIGUSR1, got); signal.signal(signal.SIGUSR2, got); signal.signal(signal.SIGQUIT, got)\n"
         "print('ready', flush=True)\n"
         "while True: time.sleep(1000)"

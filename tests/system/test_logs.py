@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from conftest import BINARY, HANG, clean_env, python, read_report, wait_for_line
+from conftest import BINARY, HANG, NAMESPACE, can_unshare, clean_env, python, read_report, wait_for_line
 
 WRITES = (
     "import os,sys,random\n"
@@ -152,3 +152,56 @@ def test_stop_while_the_reader_is_stuck(start, tmp_path):
     process.send_signal(signal.SIGTERM)
     process.wait(HANG)
     assert read_report(tmp_path)["outcome"]["cause"] == "stopped"
+
+
+@pytest.mark.parametrize("wrapper", [[], NAMESPACE], ids=["not PID 1", "PID 1"])
+def test_a_reader_that_is_our_own_child_gets_everything(tmp_path, wrapper):
+    """A shell that ends in exec leaves its background processes to jobinit: here the one that reads its output, slowly."""
+    if wrapper and not can_unshare():
+        pytest.skip("needs root and unshare(1) for a pid namespace")
+    script = (
+        'exec > >(while read -r line; do echo "got $line"; done > "$1"; echo end >> "$1") 2>&1\n'
+        'shift; exec "$@"\n'
+    )
+    subprocess.run([*wrapper, "bash", "-c", script, "bash", tmp_path / "log", BINARY, "--report-to",
+                    f"file:{tmp_path}/report.json", "--", "seq", "2000"], env=clean_env(), check=True, timeout=HANG)
+    log = tmp_path / "log"
+    deadline = threading.Event()
+    for _ in range(HANG * 10):  # not PID 1: the reader may outlive jobinit
+        if log.read_text().endswith("end\n"):
+            break
+        deadline.wait(0.1)
+    lines = log.read_text().splitlines()
+    assert lines[:2000] == [f"got {i}" for i in range(1, 2001)]
+    assert lines[2000].startswith("got jobinit: seq succeeded")
+    report = read_report(tmp_path)
+    assert report["processes"] == {"reaped": 0, "leftover": 0, "killed": 0, "unkillable": False}
+
+
+def test_a_shared_socket_is_not_made_non_blocking():
+    """Nor while it waits for the reader: the flag belongs to everybody who has the socket."""
+    import socket
+
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([BINARY, "--quiet", "--", "head", "-c", "3000000", "/dev/zero"], stdout=theirs, env=clean_env())
+    got = len(ours.recv(1))
+    threading.Event().wait(0.5)  # by now the socket is full, and jobinit waits
+    assert os.get_blocking(theirs.fileno())
+    while got < 3000000:
+        got += len(ours.recv(65536))
+    assert process.wait(HANG) == 0
+    assert os.get_blocking(theirs.fileno())
+    ours.close()
+    theirs.close()
+
+
+def test_a_log_that_reaches_its_size_limit_does_not_end_the_job(tmp_path):
+    """SIGXFSZ and EFBIG are jobinit's own, for its own write: the job wrote to a pipe."""
+    with open(tmp_path / "log", "wb") as log:
+        code = subprocess.run(["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", BINARY, "--report-to",
+                               f"file:{tmp_path}/report.json", "--", "sh", "-c", "head -c 1000000 /dev/zero; exit 3"],
+                              stdout=log, stderr=subprocess.DEVNULL, env=clean_env(), timeout=HANG).returncode
+    assert code == 3
+    counts = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    assert counts["bytes"] == 1000000 and counts["dropped_bytes"] > 0
+    assert read_report(tmp_path)["outcome"]["cause"] == "failed"

@@ -273,6 +273,7 @@ const Policy kAllReserve = with(kUsual, [](Policy& policy) { policy.report_reser
 const Policy kLongLeftovers = with(kUsual, [](Policy& policy) { policy.leftover_grace = 30s; });
 const Policy kStopByUsr1 = with(kUsual, [](Policy& policy) { policy.stop_signal = SIGUSR1; });
 
+const Policy kOnATerminal = with(kUsual, [](Policy& policy) { policy.interactive = true; });
 const Policy kRewriting = with(kUsual, [](Policy& policy) {
   policy.rewrite = {{SIGTERM, SIGQUIT}, {SIGHUP, 0}, {SIGUSR2, SIGUSR1}};
 });
@@ -557,9 +558,10 @@ TEST(Machine, GraceIsWhatTheReserveLeaves) {
 
 TEST(Machine, StopRequests) {
   for (int number = 1; number <= SIGRTMAX; ++number) {
-    const bool usual = number == SIGTERM || number == SIGINT || number == SIGQUIT;
+    const bool usual = number == SIGTERM || number == SIGINT;
     EXPECT_EQ(is_stop_request(kUsual, number), usual) << number;
     EXPECT_EQ(is_stop_request(kStopByUsr1, number), usual || number == SIGUSR1) << number;
+    EXPECT_EQ(is_stop_request(kOnATerminal, number), number == SIGTERM) << number;
   }
 }
 

@@ -45,6 +45,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Row{"exit 0", {exited(0), kNobody, {}, false, 0}, Cause::success, 0, 0, {}},
         Row{"exit 1", {exited(1), kNobody, {}, false, 0}, Cause::failed, 1, 1, {}},
+        Row{"exit 137 after the kernel killed a child",
+            {exited(137), kNobody, {}, false, 1},
+            Cause::oom_killed,
+            137,
+            137,
+            {}},
         Row{"exit 255", {exited(255), kNobody, {}, false, 0}, Cause::failed, 255, 255, {}},
         Row{"exit 137 is the jobs own word", {exited(137), kNobody, {}, false, 0}, Cause::failed, 137, 137, {}},
         Row{"exit 124 is no timeout", {exited(124), kNobody, {}, false, 0}, Cause::failed, 124, 124, {}},

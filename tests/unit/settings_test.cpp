@@ -23,12 +23,12 @@ using testing::Not;
 
 // Everything in Settings, for comparing. The binding names every member: a new one does not compile until it is here.
 auto everything(const Settings& settings) {
-  const auto& [command, job_file, name, timeout, stop_signal, stop_grace, report_reserve, leftover_grace, drain_timeout,
-               success_codes, exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required,
-               quiet] = settings;
-  return std::tuple(command, job_file, name, timeout, stop_signal.number, stop_grace, report_reserve, leftover_grace,
-                    drain_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout,
-                    report_required, quiet);
+  const auto& [command, job_file, name, timeout, idle_timeout, forward, rewrite_signal, leftovers, stop_signal,
+               stop_grace, report_reserve, leftover_grace, drain_timeout, success_codes, exit_code, remap_exit,
+               oom_score_adj, tail, report_to, report_timeout, report_required, quiet] = settings;
+  return std::tuple(command, job_file, name, timeout, idle_timeout, forward, rewrite_signal, leftovers,
+                    stop_signal.number, stop_grace, report_reserve, leftover_grace, drain_timeout, success_codes,
+                    exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -62,8 +62,8 @@ constexpr std::array kSamples{
     Samples{"N", {"-1000", "0", "1000", "7"}, "1001"},
     Samples{"SIZE", {"1M", "2Ki", "3KB", "0"}, "1 MB"},
     Samples{"SINK", {"file:/a,b stderr:", "stdout:", "file:/c", "file:/d"}, nullptr},
-    Samples{"WHOM", {"child", "none", "group", "child"}, "children"},
-    Samples{"WHAT", {"wait", "ignore", "kill", "wait"}, "waiting"},
+    Samples{"WHOM", {"child", "none", "child", "none"}, "children"},
+    Samples{"WHAT", {"wait", "ignore", "wait", "ignore"}, "waiting"},
     Samples{"FROM:TO,...", {"TERM:QUIT,HUP:0", "1:15", "USR1:SIGUSR2", "INT:TERM"}, "TERM"},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
