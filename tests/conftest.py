@@ -1,7 +1,9 @@
 """For all Python tests: with JI_STRICT=1 what this machine lacks is a failure rather than a skip."""
 import os
+import signal
 
 import pytest
+
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -11,3 +13,19 @@ def pytest_runtest_makereport(item, call):
     if os.environ.get("JI_STRICT") == "1" and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which JI_STRICT=1 forbids: {report.longrepr}"
+
+
+@pytest.fixture(autouse=True)
+def no_hang(request):
+    """A test that hangs ends itself, not the suite."""
+    slow = request.node.get_closest_marker("slow")
+    seconds = 3600 if slow else 900 if "container" in str(request.path) else 240
+
+    def give_up(*_):
+        raise AssertionError(f"gave up after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -289,6 +289,9 @@ std::string_view nearest(std::string_view mistyped, std::span<const std::string_
   std::string_view best;
   std::size_t least = std::max<std::size_t>(1, mistyped.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
+    if (mistyped.size() >= candidate.size() + least) {
+      continue;  // the lengths alone are too far apart
+    }
     const std::size_t distance = edit_distance(mistyped, candidate);
     if (distance < least) {
       least = distance;
@@ -316,7 +319,7 @@ std::string mask_url(std::string_view url) {
   }
   // Mistyped URLs are shown too, in the message that refuses them: what stands for http needs no slashes here.
   std::size_t start = scheme + 1;
-  if (const std::size_t slashes = url.find("://"); slashes != std::string_view::npos) {
+  if (const std::size_t slashes = url.find("://"); slashes != std::string_view::npos && url.find('@') > slashes) {
     start = slashes + 3;
   } else if (const std::string_view name = url.substr(0, scheme); name.ends_with("http") || name.ends_with("https")) {
     start = std::min(url.find_first_not_of('/', start), url.size());

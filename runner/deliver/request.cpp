@@ -8,6 +8,12 @@ namespace jobinit::deliver {
 
 using report::Document;
 
+namespace {
+
+constexpr std::int64_t kLongestTimeoutMs = 100LL * 366 * 24 * 3600 * 1000;  // what a duration can be at most
+
+}  // namespace
+
 std::string encode_request(const std::vector<std::string>& sinks, const Document& report, Duration timeout) {
   Document document;
   document["sinks"] = sinks;
@@ -21,7 +27,11 @@ Result<Request> decode_request(std::string_view text) {
     const Document document = Document::parse(text);
     Request request;
     request.sinks = document.at("sinks").get<std::vector<std::string>>();
-    request.timeout = std::chrono::milliseconds(document.at("timeout_ms").get<std::int64_t>());
+    const Document& timeout = document.at("timeout_ms");
+    if (!timeout.is_number_integer() || timeout < 0 || timeout > kLongestTimeoutMs) {
+      return error("not a delivery request: no such time-out");
+    }
+    request.timeout = std::chrono::milliseconds(timeout.get<std::int64_t>());
     request.report = document.at("report");
     return request;
   } catch (const Document::exception& failure) {
@@ -44,6 +54,9 @@ std::optional<Answer> decode_answer(std::string_view line) {
     return std::nullopt;
   }
   try {
+    if (!document.at("sink").is_number_unsigned()) {
+      return std::nullopt;
+    }
     return Answer{document.at("sink").get<std::size_t>(), document.at("delivered").get<bool>(),
                   document.at("detail").get<std::string>()};
   } catch (const Document::exception&) {

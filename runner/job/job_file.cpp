@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace jobinit::job {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr int kDeepest = 64;
 
 std::string scalar_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
@@ -46,6 +49,14 @@ std::optional<std::vector<std::string>> texts_of(const cli::Setting& setting, co
   return std::nullopt;
 }
 
+// The library writes recursively what it reads in a loop: a file of a million brackets must not end PID 1.
+bool refuse_depth(int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
+  if (depth > kDeepest) {
+    throw std::length_error(fmt::format("nested deeper than {} levels", kDeepest));
+  }
+  return true;
+}
+
 std::string unknown_key(const std::string& key, const std::string& where) {
   std::vector<std::string> known;
   for (const cli::Setting& setting : cli::settings_table()) {
@@ -65,7 +76,7 @@ cli::Parsed parse_job_file(const std::string& text, const std::string& where) {
   cli::Parsed parsed;
   Json document;
   try {
-    document = Json::parse(text, nullptr, true, /*ignore_comments=*/true);
+    document = Json::parse(text, refuse_depth, true, /*ignore_comments=*/true);
   } catch (const Json::exception& failure) {
     // The library's text tells line and column, after a code of its own in brackets.
     std::string message = failure.what();
@@ -74,6 +85,9 @@ cli::Parsed parse_job_file(const std::string& text, const std::string& where) {
     }
     message.resize(std::min(message.find("; last read"), message.size()));  // which may be a password
     parsed.problems.push_back(fmt::format("{}: {}", where, valid_utf8(message)));
+    return parsed;
+  } catch (const std::length_error& failure) {
+    parsed.problems.push_back(fmt::format("{}: {}", where, failure.what()));
     return parsed;
   }
   if (!document.is_object()) {

@@ -171,7 +171,19 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
 }
 
 Result<Document> parse_report(std::string_view text) {
-  Document report = Document::parse(text, nullptr, false);
+  // The library writes recursively what it reads in a loop; no report of ours is nested deeper than this.
+  static constexpr int deepest = 64;
+  bool too_deep = false;
+  Document report = Document::parse(
+      text,
+      [&](int depth, Document::parse_event_t /*event*/, Document& /*parsed*/) {
+        too_deep = too_deep || depth > deepest;
+        return depth <= deepest;
+      },
+      false);
+  if (too_deep) {
+    return error("not a jobinit report: nested deeper than {} levels", deepest);
+  }
   if (report.is_discarded()) {
     return error("not a JSON document");
   }

@@ -18,6 +18,8 @@ template <typename... Handlers>
 struct Match : Handlers... {
   using Handlers::operator()...;
 };
+template <typename... Handlers>
+Match(Handlers...) -> Match<Handlers...>;
 
 // What the cgroup's counters said before the job, for telling the job's part of them at the end.
 class MemoryWitness {

@@ -115,6 +115,11 @@ class TestJobFile:
         run = jobinit("--job", job_file)
         assert (run.code, run.err) == (4, "")
 
+    def test_of_a_million_brackets(self, jobinit, tmp_path):
+        job_file = tmp_path / "job.json"
+        job_file.write_text('{"command": ' + "[" * 300_000 + "]" * 300_000 + "}")
+        refused(jobinit("--job", job_file), "nested deeper than 64 levels")
+
     def test_that_never_ends(self, jobinit, tmp_path):
         os.mkfifo(tmp_path / "fifo")  # nobody writes: must not hang
         refused(jobinit("--job", tmp_path / "fifo", "--", "true"))

@@ -256,7 +256,7 @@ class TestSavedReport:
 
     @pytest.mark.parametrize("content, words", [
         ("", "not a JSON document"), ("[]", "not a jobinit report"), ('{"schema_version": 99}', "schema version 99"),
-        ('{"schema_version": 1}', 'no "job" in it'),
+        ('{"schema_version": 1}', 'no "job" in it'), pytest.param("[" * 300_000 + "]" * 300_000, "nested deeper than 64 levels", id="deep"),
     ])
     def test_that_is_none(self, tmp_path, content, words):
         (tmp_path / "report.json").write_text(content)

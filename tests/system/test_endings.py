@@ -280,7 +280,7 @@ class TestForwarding:
         "who = 'child' if (pid := os.fork()) == 0 else 'parent'\n"
         "got = lambda n, _: os.write(1, f'{who} {n}\\n'.encode())\n"
         "signal.signal(signal.SIGUSR1, got); signal.signal(signal.SIGUSR2, got); signal.signal(signal.SIGQUIT, got)\n"
-        "print('ready', flush=True)\n"
+        "os.write(1, b'ready\\n')\n"
         "while True: time.sleep(1000)"
     )
 

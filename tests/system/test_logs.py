@@ -199,7 +199,7 @@ def test_a_log_that_reaches_its_size_limit_does_not_end_the_job(tmp_path):
     """SIGXFSZ and EFBIG are jobinit's own, for its own write: the job wrote to a pipe."""
     with open(tmp_path / "log", "wb") as log:
         code = subprocess.run(["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", BINARY, "--report-to",
-                               f"file:{tmp_path}/report.json", "--", "sh", "-c", "head -c 1000000 /dev/zero; exit 3"],
+                               f"file:{tmp_path}/report.json", "--tail", "1K", "--", "sh", "-c", "head -c 1000000 /dev/zero; exit 3"],
                               stdout=log, stderr=subprocess.DEVNULL, env=clean_env(), timeout=HANG).returncode
     assert code == 3
     counts = read_report(tmp_path)["logs"]["streams"]["stdout"]

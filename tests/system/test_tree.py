@@ -150,7 +150,9 @@ class TestLeftovers:
     def test_are_waited_for(self, jobinit, place):
         run = jobinit("--leftovers", "wait", "--", "sh", "-c", self.SLOW, place=place)
         assert (run.code, run.cause, run.out) == (4, "failed", b"early\nlate\n")
-        assert run.report["processes"] == {"reaped": 1, "leftover": 2, "killed": 0, "unkillable": False}
+        processes = run.report["processes"]
+        assert (processes["reaped"], processes["killed"]) == (1, 0)
+        assert processes["leftover"] in (1, 2)  # the sleep may not have been there yet
 
     def test_that_are_waited_for_too_long(self, jobinit, place):
         run = jobinit("--leftovers", "wait", "--timeout", "500ms", "--", "sh", "-c", "sleep 1000 & exit 0", place=place)
