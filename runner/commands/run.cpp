@@ -144,7 +144,8 @@ class Run {
     if (outcome.unkillable) {
       tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind");
     }
-    const report::Document document = report::make_report(subject_, outcome);
+    const report::Document document =
+        gathered_.sinks.empty() ? report::Document() : report::make_report(subject_, outcome);
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
     options.timeout = settings.report_timeout;

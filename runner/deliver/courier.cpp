@@ -64,7 +64,7 @@ class Errand {
     launch.environment = options_.environment;
     launch.stdin_fd = request->get();
     launch.stdout_fd = pipe->write.get();
-    const auto started = supervise::launch(loop_, launch, signals_);
+    const auto started = supervise::launch(launch, signals_);
     if (const auto* failure = std::get_if<supervise::LaunchFailure>(&started)) {
       return failure->error;
     }

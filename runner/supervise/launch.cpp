@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/process/v2/posix/default_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <boost/system/system_error.hpp>
@@ -145,8 +146,7 @@ LaunchFailure explain(int code, const LaunchOptions& options) {
 
 }  // namespace
 
-std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const LaunchOptions& options,
-                                          const kernel::SignalState& signals) {
+std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const kernel::SignalState& signals) {
   const std::vector<std::string> files = candidates(options);
   const std::vector<const char*> file_pointers = pointers(files);
   const std::vector<const char*> argv = pointers(options.argv);
@@ -157,7 +157,9 @@ std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const L
   process::posix::default_launcher launcher;
   process::error_code failure;
   try {
-    auto started = launcher(loop.get_executor(), failure, files.front(), options.argv, child);
+    // A context of its own, which has no descriptors yet: asio renews a context's in the child, between fork and exec.
+    boost::asio::io_context own(1);
+    auto started = launcher(own.get_executor(), failure, files.front(), options.argv, child);
     // The supervisor's reaper is the one owner of waiting; the handle would wait too, and terminate in its destructor.
     started.detach();
   } catch (const boost::system::system_error&) {

@@ -127,7 +127,7 @@ class Supervisor {
     LaunchOptions launch_options = plan_.launch;
     std::vector<kernel::Fd> write_ends;
     open_streams(launch_options, write_ends);
-    const auto started = launch(loop_, launch_options, signals_);
+    const auto started = launch(launch_options, signals_);
     if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
       const Cause cause = failure->exit_code == 125 ? Cause::internal : Cause::not_started;
       outcome_.verdict = judge(cause, failure->exit_code, plan_.exits);

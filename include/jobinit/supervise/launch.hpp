@@ -1,7 +1,6 @@
 // Starting a process: in a session of its own, with the signal state, descriptors and OOM score it should have.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,7 +26,6 @@ struct LaunchFailure {
 
 // The new process' pid, which is also its session and process group; it is the caller's to wait for. Returns when the
 // program runs, or has failed to: the child reports errno over a close-on-exec pipe.
-std::variant<pid_t, LaunchFailure> launch(boost::asio::io_context& loop, const LaunchOptions& options,
-                                          const kernel::SignalState& signals);
+std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const kernel::SignalState& signals);
 
 }  // namespace jobinit::supervise
