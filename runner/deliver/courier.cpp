@@ -21,7 +21,7 @@ using boost::asio::posix::stream_descriptor;
 using supervise::TimePoint;
 
 // Answers are a line a sink; whatever is longer is not one of ours.
-constexpr std::size_t kMostAnswerBytes = 64 * 1024;
+constexpr std::size_t kMostAnswerBytes = std::size_t{64} * 1024;
 // The deliver process is asked to be done a little before it is killed, so that it can still say what failed.
 constexpr Duration kKillMargin = 250ms;
 constexpr Duration kReaderPatience = 2s;

@@ -136,9 +136,9 @@ Result<void> replace_file(const std::string& path, std::string_view content, Dur
   if (exists && !S_ISREG(status.st_mode)) {
     return overwrite_file(target, content);
   }
-  const auto replaced = write_beside(target, content, durability);
+  auto replaced = write_beside(target, content, durability);
   if (!replaced && exists && must_stay_in_place(replaced.failure().code)) {
-    const auto overwritten = overwrite_file(target, content);
+    auto overwritten = overwrite_file(target, content);
     return overwritten ? overwritten : replaced;
   }
   if (!replaced) {

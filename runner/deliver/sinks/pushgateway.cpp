@@ -82,7 +82,7 @@ Parts split_url(const Sink& sink) {
 }
 
 Result<void> check(const Sink& sink) {
-  if (const auto good = check_http_url(sink); !good) {
+  if (auto good = check_http_url(sink); !good) {
     return good;
   }
   if (sink.target.find_first_of("?#") != std::string::npos) {
