@@ -295,11 +295,11 @@ class TestForwarding:
         return set(out)
 
     def test_to_the_group(self, start):
-        assert {"parent 12", "child 12"} <= self.lines(start, "--rewrite-signal", "USR1:USR2,TERM:0", "--timeout", "2s",
+        assert {"parent 12", "child 12"} <= self.lines(start, "--rewrite-signal", "USR1:USR2,TERM:0", "--timeout", "4s",
                                                        send=[signal.SIGUSR1])
 
     def test_to_the_child_alone(self, start):
-        got = self.lines(start, "--forward", "child", "--rewrite-signal", "TERM:0", "--timeout", "2s", send=[signal.SIGUSR1])
+        got = self.lines(start, "--forward", "child", "--rewrite-signal", "TERM:0", "--timeout", "4s", send=[signal.SIGUSR1])
         assert got == {"parent 10"}
 
     def test_to_nobody(self, start):
