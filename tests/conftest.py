@@ -6,6 +6,13 @@ import pytest
 
 
 
+def pytest_configure():
+    # Whoever started us in the background or by nohup(1) had these ignored, and jobinit gives its job what it found.
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield

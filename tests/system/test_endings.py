@@ -45,14 +45,14 @@ def test_timeout(jobinit, place):
 
 
 def test_timeout_of_a_job_that_ignores_the_stop_signal(jobinit, place):
-    run = jobinit("--timeout", "500ms", "--stop-grace", "300ms", "--report-reserve", "0", "--",
+    run = jobinit("--timeout", "3s", "--stop-grace", "300ms", "--report-reserve", "0", "--",
                   *python(IGNORES_TERM), place=place)
     assert (run.code, run.cause) == (124, "timeout")
     assert run.report["outcome"]["signal"] == "SIGKILL"
 
 
 def test_timeout_whose_job_then_exits_by_itself_is_a_timeout_all_the_same(jobinit, place):
-    run = jobinit("--timeout", "1s", "--", *python(EXITS_7_ON_TERM), place=place)
+    run = jobinit("--timeout", "3s", "--", *python(EXITS_7_ON_TERM), place=place)
     assert (run.code, run.cause) == (124, "timeout")
     assert run.report["outcome"]["job_exit_code"] == 7
 
