@@ -10,6 +10,7 @@ namespace jobinit::cli {
 namespace {
 
 constexpr int kHighestExitCode = 255;
+constexpr std::string_view kEnvPrefix = "JOBINIT_";
 
 Result<void> parse(std::string_view text, std::string& into) {
   into = text;
@@ -351,7 +352,7 @@ std::string Setting::key() const {
 }
 
 std::string Setting::env() const {
-  std::string env = "JOBINIT_" + key();
+  std::string env = std::string(kEnvPrefix) + key();
   std::transform(env.begin(), env.end(), env.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   return env;
@@ -363,6 +364,9 @@ const Setting* find_by_flag(std::string_view flag) {
   return find(flag, [](const Setting& setting) { return setting.flag; });
 }
 const Setting* find_by_env(std::string_view env) {
+  if (!env.starts_with(kEnvPrefix)) {  // most of an environment is none of ours, and building names to compare costs
+    return nullptr;
+  }
   return find(env, [](const Setting& setting) { return setting.env(); });
 }
 const Setting* find_by_key(std::string_view key) {

@@ -76,13 +76,17 @@ struct Mount {
 
 // Lines "ID parent major:minor root point options [optional...] - type source super-options" (proc(5)).
 std::optional<Mount> find_mount(const std::string& content, int version) {
-  for (const std::string& line : split(content, "\n")) {
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) {
+  std::string_view rest = content;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    // Most lines are other file systems', and taking them apart would be a good part of the time to start.
+    const std::size_t dash = line.find(" - cgroup");
+    if (dash == std::string_view::npos) {
       continue;
     }
-    const auto before = split(std::string_view(line).substr(0, dash), " ");
-    const auto after = split(std::string_view(line).substr(dash + 3), " ");
+    const auto before = split(line.substr(0, dash), " ");
+    const auto after = split(line.substr(dash + 3), " ");
     if (before.size() < 5 || after.size() < 3) {
       continue;
     }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/process/v2/posix/vfork_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
@@ -54,8 +54,10 @@ std::vector<std::string> candidates(const LaunchOptions& options) {
   }
 }
 
-// Boost.Process' launcher forks, carries errno back and registers the child; what happens in the child before exec is
-// this. It runs between fork and exec: no allocation, nothing but async-signal-safe calls.
+// Boost.Process' launcher starts the child by vfork(2), carries errno back and registers the child; what happens in the
+// child before exec is this. vfork: copying the page tables of a program that holds a TLS library costs more than the
+// rest of its start. The parent stands still meanwhile and its memory is the child's too: no allocation, nothing but
+// async-signal-safe calls, and what is written to must be the child's own.
 //
 // It calls execve() itself instead of leaving that to the launcher, for three reasons (Boost 1.81): the launcher closes
 // every descriptor that is not on a list first, while an init passes on what it inherited (its own are all
@@ -71,10 +73,12 @@ struct Child {
   process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
                                     const char* const* /*command_line*/) {
     ::setsid();
-    // fork() keeps "not dumpable", which would make /proc/self/oom_score_adj root's; exec resets it anyway.
-    kernel::hide_memory(false);
     if (options.oom_score_adj) {
+      // "Not dumpable" makes /proc/self/oom_score_adj root's, and belongs to the memory, which is the parent's as well:
+      // back to what it was before anything can look in.
+      kernel::hide_memory(false);
       kernel::set_own_oom_score_adj(*options.oom_score_adj);
+      kernel::hide_memory(true);
     }
     if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
       return failed(errno);
@@ -154,19 +158,15 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
   const std::vector<const char*> tried(file_pointers.begin(), file_pointers.end() - 1);
   Child child{options, signals, tried, argv, environment};
 
-  process::posix::default_launcher launcher;
+  process::posix::vfork_launcher launcher;
   process::error_code failure;
   try {
-    // A context of its own, which has no descriptors yet: asio renews a context's in the child, between fork and exec.
+    // A context of its own, which has no descriptors: asio renews a context's in the child, where they are the parent's.
     boost::asio::io_context own(1);
     auto started = launcher(own.get_executor(), failure, files.front(), options.argv, child);
     // The supervisor's reaper is the one owner of waiting; the handle would wait too, and terminate in its destructor.
     started.detach();
   } catch (const boost::system::system_error&) {
-    // In the child: asio could not renew its descriptors after the fork. What follows here is the parent's.
-    if (launcher.pid == 0) {
-      ::_exit(kOwnFailure);
-    }
     // pidfd_open(2) came with Linux 5.3 and some sandboxes lack it. The child runs all the same.
     if (launcher.pid <= 0) {
       throw;

@@ -25,7 +25,7 @@ struct LaunchFailure {
 };
 
 // The new process' pid, which is also its session and process group; it is the caller's to wait for. Returns when the
-// program runs, or has failed to: the child reports errno over a close-on-exec pipe.
+// program runs, or has failed to.
 std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const kernel::SignalState& signals);
 
 }  // namespace jobinit::supervise
