@@ -5,8 +5,8 @@
 namespace jobinit::cli {
 namespace {
 
-constexpr std::array kSections{Section::job,    Section::ending, Section::exit_codes,
-                               Section::memory, Section::logs,   Section::report};
+constexpr std::array kSections{Section::job,        Section::limits, Section::ending, Section::retries,
+                               Section::exit_codes, Section::memory, Section::logs,   Section::report};
 
 constexpr std::string_view kHead = R"(jobinit: the init for containers that run one job and exit
 
@@ -40,6 +40,7 @@ Exit codes
 
 Examples
   jobinit --timeout 2h -- python3 import.py
+  jobinit --retries 2 --retry-on failed,75 --deadline 06:00 -- ./import
   jobinit --name feed-export --report-to pushgateway+http://metrics:9091 -- ./feed-export
   JOBINIT_TIMEOUT=15m JOBINIT_COMMAND='["./import","--full"]' jobinit
   Dockerfile:  ENTRYPOINT ["jobinit","--"]

@@ -1,12 +1,16 @@
 #include "jobinit/cli/resolve.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace jobinit::cli {
 namespace {
 
 constexpr std::string_view kEnvPrefix = "JOBINIT_";
+// What jobinit tells its job, and what another jobinit within that job therefore finds.
+constexpr std::array<std::string_view, 5> kTold{"JOBINIT_ATTEMPT", "JOBINIT_RUN_ID", "JOBINIT_CAUSE",
+                                                "JOBINIT_EXIT_CODE", "JOBINIT_REPORT"};
 
 std::string_view nearest_of(std::string_view name, std::span<const std::string> known) {
   const std::vector<std::string_view> candidates(known.begin(), known.end());
@@ -166,7 +170,8 @@ Parsed parse_environment(std::span<const std::string> environment) {
     const std::string value = entry.substr(std::min(equals + 1, entry.size()));
     const Setting* setting = find_by_env(name);
     if (setting == nullptr) {
-      if (!is_service_link(name, value)) {
+      const bool told = std::find(kTold.begin(), kTold.end(), name) != kTold.end();
+      if (!told && !is_service_link(name, value)) {
         parsed.problems.push_back(unknown_variable(name));
       }
     } else if (!value.empty()) {  // set but empty is how many schedulers say "not set"

@@ -63,22 +63,30 @@ Result<void> parse(std::string_view text, std::map<int, int>& into) {
   return {};
 }
 
-Result<void> parse(std::string_view text, std::map<std::string, int>& into) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string_view::npos) {
-    return error("\"{}\" is not of the form timeout=75", text);
-  }
-  const std::string_view cause = trim(text.substr(0, equals));
+Result<std::string> parse_cause(std::string_view text) {
+  const std::string_view cause = trim(text);
   if (!cause_from_name(cause)) {
     const std::string_view near = nearest(cause, cause_names());
     return near.empty() ? error("\"{}\" is not a cause; the causes are {}", cause, fmt::join(cause_names(), ", "))
                         : error("\"{}\" is not a cause; did you mean {}?", cause, near);
   }
+  return std::string(cause);
+}
+
+Result<void> parse(std::string_view text, std::map<std::string, int>& into) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) {
+    return error("\"{}\" is not of the form timeout=75", text);
+  }
+  const auto cause = parse_cause(text.substr(0, equals));
+  if (!cause) {
+    return cause.failure();
+  }
   const auto code = parse_code(text.substr(equals + 1));
   if (!code) {
     return code.failure();
   }
-  into[std::string(cause)] = *code;
+  into[*cause] = *code;
   return {};
 }
 
@@ -132,6 +140,65 @@ Result<void> assign_rewrite_signal(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> parse(std::string_view text, std::optional<Moment>& into) {
+  const auto moment = parse_moment(text);
+  if (!moment) {
+    return moment.failure();
+  }
+  into = *moment;
+  return {};
+}
+
+// "60s=USR1", or "60s" for words only.
+Result<void> parse(std::string_view text, std::map<Duration, int>& into) {
+  const std::size_t equals = text.find('=');
+  const auto before = parse_duration(text.substr(0, equals));
+  if (!before) {
+    return before.failure();
+  }
+  if (*before == Duration::zero()) {
+    return error("\"{}\" would warn at the end itself", text);
+  }
+  int number = 0;
+  if (equals != std::string_view::npos) {
+    const auto signal = parse_signal(text.substr(equals + 1));
+    if (!signal) {
+      return signal.failure();
+    }
+    number = signal->number;
+  }
+  into[*before] = number;
+  return {};
+}
+
+Result<void> parse(std::string_view text, RetryOn& into) {
+  if (const auto code = parse_integer(text, 0, kHighestExitCode)) {
+    into.codes.insert(static_cast<int>(*code));
+    return {};
+  }
+  const auto cause = parse_cause(text);
+  if (!cause) {
+    return cause.failure();
+  }
+  for (const Cause never : {Cause::success, Cause::stopped, Cause::rejected, Cause::internal}) {
+    if (*cause == cause_name(never)) {
+      return error("\"{}\" is not an ending after which a job is started again", text);
+    }
+  }
+  into.causes.insert(*cause);
+  return {};
+}
+
+Result<void> assign_retries(Settings& settings, std::string_view text) {
+  static constexpr std::int64_t most = 1000;
+  const auto value = parse_integer(text, 0, most);
+  if (!value) {
+    return value.failure();
+  }
+  settings.retries = static_cast<std::uint64_t>(*value);
+  return {};
+}
+
 template <auto Member>
 Result<void> assign(Settings& settings, std::string_view text) {
   return parse(text, settings.*Member);
@@ -152,6 +219,7 @@ Result<void> assign_oom_score_adj(Settings& settings, std::string_view text) {
 }
 
 // A JSON array is the argument vector itself; anything else is for the shell, as in a Dockerfile's CMD.
+template <auto Member>
 Result<void> assign_command(Settings& settings, std::string_view text) {
   if (trim(text).starts_with('[')) {
     const auto array = nlohmann::json::parse(text, nullptr, false);
@@ -159,11 +227,11 @@ Result<void> assign_command(Settings& settings, std::string_view text) {
     if (!array.is_array() || array.empty() || !std::all_of(array.begin(), array.end(), is_text)) {
       return error("the command starts with [ but is not a JSON array of strings such as [\"python3\", \"import.py\"]");
     }
-    settings.command = array.get<std::vector<std::string>>();
+    settings.*Member = array.get<std::vector<std::string>>();
   } else if (trim(text).empty()) {
     return error("the command is empty");
   } else {
-    settings.command = {"/bin/sh", "-c", std::string(text)};
+    settings.*Member = {"/bin/sh", "-c", std::string(text)};
   }
   return {};
 }
@@ -175,7 +243,7 @@ constexpr std::array kTable{
             .default_value = "",
             .section = Section::job,
             .help = "the job, where no arguments name it: a JSON array of arguments, or a line for /bin/sh -c",
-            .assign = assign_command,
+            .assign = assign_command<&Settings::command>,
             .clear = clear<&Settings::command>},
     Setting{.flag = "job",
             .placeholder = "FILE",
@@ -195,17 +263,72 @@ constexpr std::array kTable{
     Setting{.flag = "timeout",
             .placeholder = "DURATION",
             .default_value = "0",
-            .section = Section::ending,
-            .help = "how long the job may run (wall clock) before it is stopped; 0: as long as it likes",
+            .section = Section::limits,
+            .help = "how long the run may take (wall clock, all attempts together); 0: as long as it likes, here and "
+                    "for every limit",
             .assign = assign<&Settings::timeout>,
             .clear = clear<&Settings::timeout>},
+    Setting{.flag = "deadline",
+            .placeholder = "MOMENT",
+            .default_value = "",
+            .section = Section::limits,
+            .help = "when the job must have ended: 2026-11-25T06:00:00Z, or 06:00 for the next time it is six (UTC)",
+            .assign = assign<&Settings::deadline>,
+            .clear = clear<&Settings::deadline>},
+    Setting{.flag = "attempt-timeout",
+            .placeholder = "DURATION",
+            .default_value = "0",
+            .section = Section::limits,
+            .help = "how long one attempt may take, where --retries allows several",
+            .assign = assign<&Settings::attempt_timeout>,
+            .clear = clear<&Settings::attempt_timeout>},
+    Setting{.flag = "start-timeout",
+            .placeholder = "DURATION",
+            .default_value = "0",
+            .section = Section::limits,
+            .help = "how long the job may take until it says READY=1 (sd_notify)",
+            .assign = assign<&Settings::start_timeout>,
+            .clear = clear<&Settings::start_timeout>},
     Setting{.flag = "idle-timeout",
             .placeholder = "DURATION",
             .default_value = "0",
-            .section = Section::ending,
-            .help = "how long the job may go without a byte of output before it is stopped; 0: as long as it likes",
+            .section = Section::limits,
+            .help = "how long the job may go without a byte of output",
             .assign = assign<&Settings::idle_timeout>,
             .clear = clear<&Settings::idle_timeout>},
+    Setting{.flag = "cpu-timeout",
+            .placeholder = "DURATION",
+            .default_value = "0",
+            .section = Section::limits,
+            .help = "how much CPU time the job and all its processes may use",
+            .assign = assign<&Settings::cpu_timeout>,
+            .clear = clear<&Settings::cpu_timeout>},
+    Setting{
+        .flag = "watchdog",
+        .placeholder = "DURATION",
+        .default_value = "0",
+        .section = Section::limits,
+        .help =
+            "how long the job may go without a WATCHDOG=1 (sd_notify), from READY=1 on where --start-timeout is set",
+        .assign = assign<&Settings::watchdog>,
+        .clear = clear<&Settings::watchdog>},
+    Setting{.flag = "warn-before",
+            .placeholder = "DURATION[=SIGNAL],...",
+            .default_value = "",
+            .section = Section::limits,
+            .help = "tell the job some time before --timeout or --deadline ends it, e.g. 60s=USR1; without a signal it "
+                    "is only said on stderr",
+            .repeatable = true,
+            .assign = assign<&Settings::warn_before>,
+            .clear = clear<&Settings::warn_before>},
+    Setting{.flag = "notify",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::limits,
+            .help = "give the job a NOTIFY_SOCKET (sd_notify) for STATUS= and EXTEND_TIMEOUT_USEC=; --start-timeout "
+                    "and --watchdog do too",
+            .assign = assign<&Settings::notify>,
+            .clear = clear<&Settings::notify>},
     Setting{.flag = "forward",
             .placeholder = "WHOM",
             .default_value = "group",
@@ -264,6 +387,65 @@ constexpr std::array kTable{
             .help = "after the job, how long a log reader may stand still before the rest of the log is given up",
             .assign = assign<&Settings::drain_timeout>,
             .clear = clear<&Settings::drain_timeout>},
+    Setting{.flag = "retries",
+            .placeholder = "COUNT",
+            .default_value = "0",
+            .section = Section::retries,
+            .help = "how often a job that failed is started again, in the same container",
+            .assign = assign_retries,
+            .clear = clear<&Settings::retries>},
+    Setting{.flag = "retry-on",
+            .placeholder = "CAUSE|CODE,...",
+            .default_value = "failed,signaled,timeout,idle_timeout,cpu_limit,watchdog,oom_killed",
+            .section = Section::retries,
+            .help = "the endings after which it is: causes, or exit codes of its own",
+            .repeatable = true,
+            .assign = assign<&Settings::retry_on>,
+            .clear = clear<&Settings::retry_on>},
+    Setting{
+        .flag = "retry-backoff",
+        .placeholder = "DURATION",
+        .default_value = "1s",
+        .section = Section::retries,
+        .help = "how long to wait before the first further attempt; doubled for each one after it, less a random part",
+        .assign = assign<&Settings::retry_backoff>,
+        .clear = clear<&Settings::retry_backoff>},
+    Setting{.flag = "retry-backoff-max",
+            .placeholder = "DURATION",
+            .default_value = "1m",
+            .section = Section::retries,
+            .help = "the longest such wait",
+            .assign = assign<&Settings::retry_backoff_max>,
+            .clear = clear<&Settings::retry_backoff_max>},
+    Setting{.flag = "before",
+            .placeholder = "COMMAND",
+            .default_value = "",
+            .section = Section::retries,
+            .help = "run this first, once; where it fails, the job is not started",
+            .assign = assign_command<&Settings::before>,
+            .clear = clear<&Settings::before>},
+    Setting{.flag = "before-timeout",
+            .placeholder = "DURATION",
+            .default_value = "5m",
+            .section = Section::retries,
+            .help = "how long --before may take",
+            .assign = assign<&Settings::before_timeout>,
+            .clear = clear<&Settings::before_timeout>},
+    Setting{.flag = "after",
+            .placeholder = "COMMAND",
+            .default_value = "",
+            .section = Section::retries,
+            .help = "run this when all is over and reported; it gets the report as its stdin, and JOBINIT_CAUSE and "
+                    "JOBINIT_EXIT_CODE",
+            .assign = assign_command<&Settings::after>,
+            .clear = clear<&Settings::after>},
+    Setting{.flag = "after-timeout",
+            .placeholder = "DURATION",
+            .default_value = "30s",
+            .section = Section::retries,
+            .help = "how long --after may take",
+            .assign = assign<&Settings::after_timeout>,
+            .clear = clear<&Settings::after_timeout>},
     Setting{.flag = "success-codes",
             .placeholder = "CODE,...",
             .default_value = "0",
@@ -376,7 +558,9 @@ const Setting* find_by_key(std::string_view key) {
 std::string_view section_title(Section section) {
   switch (section) {
     case Section::job: return "Job";
+    case Section::limits: return "Limits";
     case Section::ending: return "Ending the job";
+    case Section::retries: return "Again, before and after";
     case Section::exit_codes: return "Exit codes";
     case Section::memory: return "Memory";
     case Section::logs: return "Logs";

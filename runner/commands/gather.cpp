@@ -121,6 +121,10 @@ void tell(const std::string& text) {
   }
 }
 
+void tell_at_once(const std::string& text) {
+  kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), std::chrono::milliseconds(0));
+}
+
 void hurry(std::chrono::steady_clock::time_point not_later_than) { last_moment = not_later_than; }
 
 }  // namespace jobinit::commands

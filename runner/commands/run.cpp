@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "jobinit/base/environment.hpp"
+#include "jobinit/cli/check.hpp"
 #include "jobinit/cli/help.hpp"
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/deliver/courier.hpp"
@@ -18,13 +20,19 @@ namespace {
 using supervise::Outcome;
 
 constexpr int kRefused = 125;
-// Between jobinit's last word and the platform's SIGKILL.
-constexpr Duration kLastBreath = std::chrono::milliseconds(200);
 
 supervise::Policy make_policy(const cli::Settings& settings) {
   supervise::Policy policy;
   policy.timeout = settings.timeout;
+  policy.attempt_timeout = settings.attempt_timeout;
+  policy.start_timeout = settings.start_timeout;
+  policy.watchdog = settings.watchdog;
   policy.idle_timeout = settings.idle_timeout;
+  policy.cpu_timeout = settings.cpu_timeout;
+  policy.cpus = kernel::available_cpus();
+  for (const auto& [before, signal] : settings.warn_before) {
+    policy.warnings.push_back({before, signal});
+  }
   policy.forward = settings.forward;
   policy.rewrite = settings.rewrite_signal;
   policy.leftovers = settings.leftovers;
@@ -39,6 +47,18 @@ supervise::Policy make_policy(const cli::Settings& settings) {
 
 supervise::ExitPolicy make_exit_policy(const cli::Settings& settings) {
   return {settings.success_codes, settings.exit_code, settings.remap_exit};
+}
+
+supervise::RetryPolicy make_retry_policy(const cli::Settings& settings) {
+  supervise::RetryPolicy policy;
+  policy.retries = static_cast<unsigned>(settings.retries);
+  for (const std::string& cause : settings.retry_on.causes) {
+    policy.causes.insert(cause_from_name(cause).value_or(Cause::failed));
+  }
+  policy.codes = settings.retry_on.codes;
+  policy.backoff = settings.retry_backoff;
+  policy.backoff_max = settings.retry_backoff_max;
+  return policy;
 }
 
 std::string deliveries_part(const std::vector<deliver::Delivery>& deliveries) {
@@ -70,7 +90,7 @@ class Run {
     if (const std::string unused = take_operands_as_command(gathered_); !unused.empty()) {
       tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
     }
-    check_command();
+    check_settings();
     subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
                 settings.command,       gathered_.platform.name,
                 gathered_.platform.ids, kernel::host_name(),
@@ -87,7 +107,7 @@ class Run {
         tell(fmt::format("warning: {}; orphans of the job will not be reaped here", done.failure().message));
       }
     }
-    return finish(supervise::supervise(make_plan(), signals_, *signalfd), *signalfd);
+    return finish(run_job(*signalfd), *signalfd);
   }
 
  private:
@@ -97,8 +117,15 @@ class Run {
     return kernel::write_patiently(1, text, std::chrono::seconds(10)) ? 0 : kRefused;
   }
 
-  void check_command() {
-    const std::vector<std::string>& command = gathered_.resolved.settings.command;
+  void check_settings() {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    for (std::string& problem : cli::contradictions(settings, now_)) {
+      gathered_.problems.push_back(std::move(problem));
+    }
+    if (settings.cpu_timeout > Duration::zero() && !kernel::has_procfs()) {
+      gathered_.problems.emplace_back("cpu-timeout: without /proc nobody knows how much CPU time the job has used");
+    }
+    const std::vector<std::string>& command = settings.command;
     if (command.empty() && gathered_.problems.empty()) {
       gathered_.problems.emplace_back(
           "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
@@ -107,16 +134,73 @@ class Run {
     }
   }
 
+  // The job itself, unless what comes before it says otherwise.
+  Outcome run_job(const kernel::Fd& signalfd) const {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (!settings.before.empty()) {
+      Outcome before =
+          supervise::supervise(make_hook_plan(settings.before, settings.before_timeout), signals_, signalfd);
+      if (before.verdict.cause != Cause::success) {
+        return not_after(std::move(before));
+      }
+    }
+    return supervise::supervise(make_plan(), signals_, signalfd);
+  }
+
+  // A stop request during --before stopped the run; in every other case the job could not be started for it.
+  Outcome not_after(Outcome before) const {
+    if (before.verdict.cause == Cause::stopped) {
+      return before;
+    }
+    before.problems.insert(before.problems.begin(), fmt::format("--before {}", report::ending_sentence(before)));
+    before.verdict = supervise::judge(Cause::not_started, kRefused, make_exit_policy(gathered_.resolved.settings));
+    before.limit.reset();
+    before.attempts.clear();
+    return before;
+  }
+
   supervise::RunPlan make_plan() const {
     const cli::Settings& settings = gathered_.resolved.settings;
     const job::JobSpec spec = job::make_job_spec(settings, invocation_.environment, gathered_.platform.job_name);
     supervise::RunPlan plan;
     plan.launch.argv = spec.argv;
     plan.launch.environment = spec.environment;
+    set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
     plan.launch.oom_score_adj = settings.oom_score_adj;
     plan.policy = make_policy(settings);
     plan.exits = make_exit_policy(settings);
+    plan.retry = make_retry_policy(settings);
+    if (settings.deadline) {
+      plan.deadline = next_occurrence(*settings.deadline, now_);
+    }
+    plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
+    if (!settings.quiet) {
+      plan.say = tell_at_once;
+    }
+    return plan;
+  }
+
+  // What comes before and after is run like the job: signals reach it, and nothing it leaves behind lives on. Of the
+  // limits only its own timeout holds, and it is tried once.
+  supervise::RunPlan make_hook_plan(const std::vector<std::string>& command, Duration timeout) const {
+    supervise::RunPlan plan = make_plan();
+    plan.launch.argv = command;
+    const supervise::Policy whole = plan.policy;
+    plan.policy = {};
+    plan.policy.timeout = timeout;
+    plan.policy.forward = whole.forward;
+    plan.policy.rewrite = whole.rewrite;
+    plan.policy.stop_signal = whole.stop_signal;
+    plan.policy.interactive = whole.interactive;
+    plan.policy.stop_grace = whole.stop_grace;
+    plan.policy.report_reserve = whole.report_reserve;
+    plan.policy.leftover_grace = whole.leftover_grace;
+    plan.policy.drain_timeout = whole.drain_timeout;
+    plan.exits = {};
+    plan.retry = {};
+    plan.deadline.reset();
+    plan.notify = false;
     return plan;
   }
 
@@ -132,7 +216,7 @@ class Run {
   int finish(Outcome outcome, const kernel::Fd& signalfd) {
     const cli::Settings& settings = gathered_.resolved.settings;
     if (outcome.platform_kill_at) {
-      hurry(*outcome.platform_kill_at - kLastBreath);
+      hurry(*outcome.platform_kill_at - supervise::kLastBreath);
     }
     // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end. The summary of any
     // other ending has them in it.
@@ -144,8 +228,8 @@ class Run {
     if (outcome.unkillable) {
       tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind");
     }
-    const report::Document document =
-        gathered_.sinks.empty() ? report::Document() : report::make_report(subject_, outcome);
+    const bool wanted = !gathered_.sinks.empty() || !settings.after.empty();
+    const report::Document document = wanted ? report::make_report(subject_, outcome) : report::Document();
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
     options.timeout = settings.report_timeout;
@@ -165,12 +249,47 @@ class Run {
     if (!settings.quiet) {
       tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries));
     }
+    run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
     // A job that failed by itself keeps its code: that is what somebody will look for.
     if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) {
       return kRefused;
     }
     return outcome.verdict.exit_code;
+  }
+
+  // When the report is out: nothing that goes wrong here can take it back.
+  void run_after(const Outcome& outcome, const report::Document& document, const kernel::Fd& signalfd) const {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (settings.after.empty() || !signalfd) {
+      return;
+    }
+    Duration time = settings.after_timeout;
+    if (outcome.platform_kill_at) {
+      const Duration left = *outcome.platform_kill_at - supervise::kLastBreath - std::chrono::steady_clock::now();
+      if (left <= Duration::zero()) {
+        tell("--after is left out: the platform's SIGKILL is due");
+        return;
+      }
+      time = time > Duration::zero() ? std::min(time, left) : left;
+    }
+    supervise::RunPlan plan = make_hook_plan(settings.after, time);
+    plan.policy.stop_grace = plan.policy.report_reserve;  // what was kept for the report; it is out
+    plan.policy.report_reserve = Duration::zero();
+    set_variable(plan.launch.environment, "JOBINIT_CAUSE", cause_name(outcome.verdict.cause));
+    set_variable(plan.launch.environment, "JOBINIT_EXIT_CODE", fmt::format("{}", outcome.verdict.exit_code));
+    auto report =
+        kernel::make_memory_file(document.dump(-1, ' ', false, report::Document::error_handler_t::replace) + "\n");
+    if (!report) {
+      tell(fmt::format("--after is left out: {}", report.failure().message));
+      return;
+    }
+    set_variable(plan.launch.environment, "JOBINIT_REPORT", "/dev/stdin");
+    plan.launch.stdin_fd = report->get();
+    const Outcome after = supervise::supervise(plan, signals_, signalfd);
+    if (after.verdict.cause != Cause::success) {
+      tell(fmt::format("--after {}", report::ending_sentence(after)));
+    }
   }
 
   // PID 1's end is everybody's end. A child from before the job may be what reads our output (a shell's `exec >
@@ -182,7 +301,8 @@ class Run {
     }
     Duration time = settings.drain_timeout;
     if (outcome.platform_kill_at) {
-      time = std::min<Duration>(time, *outcome.platform_kill_at - kLastBreath - std::chrono::steady_clock::now());
+      time = std::min<Duration>(time,
+                                *outcome.platform_kill_at - supervise::kLastBreath - std::chrono::steady_clock::now());
     }
     kernel::close_outputs();
     kernel::wait_for_children(std::chrono::duration_cast<std::chrono::milliseconds>(time));
@@ -192,6 +312,7 @@ class Run {
   kernel::SignalState signals_;
   Gathered gathered_;
   report::Subject subject_;
+  std::chrono::system_clock::time_point now_ = std::chrono::system_clock::now();
 };
 
 }  // namespace

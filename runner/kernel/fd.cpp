@@ -90,6 +90,12 @@ bool same_file(int a, int b) {
   return ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
+void wait_until_readable(const Fd& fd, std::chrono::nanoseconds at_most) {
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
+  pollfd watched{.fd = fd.get(), .events = POLLIN, .revents = 0};
+  ::poll(&watched, 1, static_cast<int>(std::clamp<std::int64_t>(whole, 0, INT_MAX)));
+}
+
 bool write_patiently(int fd, std::string_view text, std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
   while (!text.empty()) {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -21,6 +22,8 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+
+#include "jobinit/base/text.hpp"
 
 namespace jobinit::kernel {
 namespace {
@@ -146,6 +149,34 @@ std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<
   return found;
 }
 
+bool has_procfs() { return ::access("/proc/self/stat", R_OK) == 0; }
+
+std::chrono::microseconds cpu_time(const std::vector<pid_t>& pids, const Root& root) {
+  // utime, stime, cutime and cstime: the fields 14 to 17, of which the third is the first behind the name.
+  static constexpr std::size_t first = 14 - 3;
+  std::uint64_t ticks = 0;
+  for (const pid_t pid : pids) {
+    const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)));
+    const std::size_t name_end = stat ? stat->rfind(')') : std::string::npos;
+    if (name_end == std::string::npos) {
+      continue;
+    }
+    const std::vector<std::string> fields = split(std::string_view(*stat).substr(name_end + 1), " ");
+    for (std::size_t i = first; i < first + 4 && i < fields.size(); ++i) {
+      std::uint64_t value = 0;
+      std::from_chars(fields[i].data(), fields[i].data() + fields[i].size(), value);
+      ticks += value;
+    }
+  }
+  return std::chrono::microseconds(ticks * 1'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+}
+
+int available_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
 bool signal_group(pid_t leader, int signal) { return leader > 1 && ::kill(-leader, signal) == 0; }
 
 bool signal_process(pid_t pid, int signal) { return pid > 1 && ::kill(pid, signal) == 0; }
@@ -230,6 +261,14 @@ std::string make_uuid_v7() {
     text += fmt::format("{:02x}", bytes.at(i));
   }
   return text;
+}
+
+double random_fraction() {
+  std::uint32_t bits = 0;
+  if (::getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != static_cast<ssize_t>(sizeof(bits))) {
+    return 0;
+  }
+  return static_cast<double>(bits) / 4294967296.0;
 }
 
 std::string host_name() {

@@ -67,6 +67,63 @@ std::string ending(const supervise::Verdict& verdict) {
   return "not even SIGKILL ended it";
 }
 
+std::string_view limit_name(supervise::Intent limit) {
+  switch (limit) {
+    case supervise::Intent::timeout: return "timeout";
+    case supervise::Intent::deadline: return "deadline";
+    case supervise::Intent::attempt_timeout: return "attempt_timeout";
+    case supervise::Intent::start_timeout: return "start_timeout";
+    case supervise::Intent::watchdog: return "watchdog";
+    case supervise::Intent::idle_timeout: return "idle_timeout";
+    case supervise::Intent::cpu_limit: return "cpu_timeout";
+    case supervise::Intent::stop: break;  // no limit
+  }
+  return "";
+}
+
+// "ran into its timeout of 2h00m"
+std::string limit_sentence(const Outcome& outcome) {
+  const std::string value = human_duration(outcome.limit_value);
+  switch (outcome.limit.value_or(supervise::Intent::stop)) {
+    case supervise::Intent::timeout: return fmt::format("ran into its timeout of {}", value);
+    case supervise::Intent::deadline: return "ran into its deadline";
+    case supervise::Intent::attempt_timeout: return fmt::format("ran into its attempt-timeout of {}", value);
+    case supervise::Intent::start_timeout: return fmt::format("was not ready within {}", value);
+    case supervise::Intent::watchdog: return fmt::format("gave its watchdog no sign of life for {}", value);
+    case supervise::Intent::idle_timeout: return fmt::format("wrote nothing for {}", value);
+    case supervise::Intent::cpu_limit: return fmt::format("used up its CPU time of {}", value);
+    case supervise::Intent::stop: break;
+  }
+  return "ran into a limit";
+}
+
+std::string attempts_part(const Outcome& outcome) {
+  return outcome.attempts.size() < 2 ? "" : fmt::format(", {} attempts", outcome.attempts.size());
+}
+
+Document attempts_array(const Outcome& outcome) {
+  Document array = Document::array();
+  for (const supervise::Attempt& one : outcome.attempts) {
+    array.push_back(
+        {{"started_at", timestamp(one.started_at)},
+         {"duration_seconds", seconds(one.duration)},
+         {"cause", cause_name(one.verdict.cause)},
+         {"exit_code", one.verdict.exit_code},
+         {"job_exit_code", or_null(one.verdict.job_exit_code)},
+         {"signal", one.verdict.signal ? Document(cli::signal_name(*one.verdict.signal)) : Document(nullptr)},
+         {"limit", one.limit ? Document(limit_name(*one.limit)) : Document(nullptr)}});
+  }
+  return array;
+}
+
+Document self_report_part(const supervise::SelfReport& self) {
+  Document part;
+  part["ready_after_seconds"] = self.ready_after ? Document(seconds(*self.ready_after)) : Document(nullptr);
+  part["stopping"] = self.stopping;
+  part["status"] = self.status.empty() ? Document(nullptr) : Document(self.status);
+  return part;
+}
+
 std::string memory_part(const supervise::Resources& resources) {
   if (!resources.peak_memory) {
     return "";
@@ -91,6 +148,7 @@ Document outcome_part(const Subject& subject, const Outcome& outcome) {
   part["success"] = verdict.cause == Cause::success;
   part["exit_code"] = verdict.exit_code;
   part["job_exit_code"] = or_null(verdict.job_exit_code);
+  part["limit"] = outcome.limit ? Document(limit_name(*outcome.limit)) : Document(nullptr);
   part["signal"] = verdict.signal ? Document(cli::signal_name(*verdict.signal)) : Document(nullptr);
   part["summary"] = summary_sentence(subject, outcome);
   part["problems"] = texts(outcome.problems);
@@ -111,32 +169,36 @@ Document logs_part(const Outcome& outcome) {
 
 }  // namespace
 
-std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
-  const std::string name = valid_utf8(subject.job_name);
-  const std::string after = human_duration(outcome.duration);
-  const std::string memory = memory_part(outcome.resources) + oom_part(outcome);
+std::string ending_sentence(const Outcome& outcome) {
   const std::string how = ending(outcome.verdict);
   switch (outcome.verdict.cause) {
-    case Cause::success: return fmt::format("{} succeeded: {} after {}{}", name, how, after, memory);
-    case Cause::failed: return fmt::format("{} failed: {} after {}{}", name, how, after, memory);
-    case Cause::signaled:
-      return fmt::format("{} was {}, which jobinit did not send, after {}{}", name, how, after, memory);
+    case Cause::success: return fmt::format("succeeded: {}", how);
+    case Cause::failed: return fmt::format("failed: {}", how);
+    case Cause::signaled: return fmt::format("was {}, which jobinit did not send,", how);
     case Cause::timeout:
-      return fmt::format("{} ran into its timeout of {}: {} after {}{}", name, human_duration(subject.timeout), how,
-                         after, memory);
     case Cause::idle_timeout:
-      return fmt::format("{} wrote nothing for too long: {} after {}{}", name, how, after, memory);
-    case Cause::oom_killed:
-      return fmt::format("{} was killed by the kernel, out of memory, after {}{}", name, after, memory);
-    case Cause::stopped: return fmt::format("{} was stopped from outside: {} after {}{}", name, how, after, memory);
+    case Cause::cpu_limit:
+    case Cause::watchdog: return fmt::format("{}: {}", limit_sentence(outcome), how);
+    case Cause::oom_killed: return "was killed by the kernel, out of memory,";
+    case Cause::stopped: return fmt::format("was stopped from outside: {}", how);
     case Cause::rejected:
       return fmt::format(
-          "{} was not started: {} wrong with its settings", name,
+          "was not started: {} wrong with its settings",
           outcome.problems.size() == 1 ? "1 thing is" : fmt::format("{} things are", outcome.problems.size()));
-    case Cause::not_started: return fmt::format("{} could not be started{}", name, why(outcome));
-    case Cause::internal: return fmt::format("{}: jobinit itself failed{}", name, why(outcome));
+    case Cause::not_started: return fmt::format("could not be started{}", why(outcome));
+    case Cause::internal: return fmt::format("has no known ending: jobinit itself failed{}", why(outcome));
   }
-  return name;
+  return "";
+}
+
+std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
+  const std::string sentence = fmt::format("{} {}", valid_utf8(subject.job_name), ending_sentence(outcome));
+  const Cause cause = outcome.verdict.cause;
+  if (cause == Cause::rejected || cause == Cause::not_started || cause == Cause::internal) {
+    return sentence;  // there was no job that could have lasted and used something
+  }
+  return fmt::format("{} after {}{}{}{}", sentence, human_duration(outcome.duration), attempts_part(outcome),
+                     memory_part(outcome.resources), oom_part(outcome));
 }
 
 Document make_report(const Subject& subject, const Outcome& outcome) {
@@ -156,6 +218,8 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
                      {"ended_at", timestamp(outcome.ended_at)},
                      {"duration_seconds", seconds(outcome.duration)}};
   report["outcome"] = outcome_part(subject, outcome);
+  report["attempts"] = attempts_array(outcome);
+  report["self_report"] = self_report_part(outcome.self_report);
   report["resources"] = {{"cpu_user_seconds", seconds(outcome.resources.cpu_user)},
                          {"cpu_system_seconds", seconds(outcome.resources.cpu_system)},
                          {"peak_memory_bytes", or_null(outcome.resources.peak_memory)},

@@ -13,14 +13,38 @@ constexpr Duration kRekillEvery = 20ms;
 // A process that SIGKILL does not end in this time hangs in the kernel (D state); nothing more can be done about it.
 constexpr Duration kGiveUpAfter = 10s;
 constexpr Duration kLeastKilling = 100ms;
-// Between jobinit's last act and the platform's SIGKILL.
-constexpr Duration kSafety = 200ms;
+// CPU time is looked at when the limit could be reached at the earliest, but not more often than this.
+constexpr Duration kLookAtCpuEvery = 10ms;
+// What systemd sends a service that its watchdog has found dead (systemd.service(5), WatchdogSec=): it makes a core
+// dump or a trace of where it hangs.
+constexpr int kWatchdogSignal = SIGABRT;
 
 std::optional<TimePoint> sooner(std::optional<TimePoint> a, std::optional<TimePoint> b) {
   if (!a || !b) {
     return a ? a : b;
   }
   return std::min(*a, *b);
+}
+
+// What of a run's limits still counts when the main process has ended and its leftovers are waited for.
+bool outlives_main(Intent clock) {
+  return clock == Intent::timeout || clock == Intent::deadline || clock == Intent::cpu_limit;
+}
+
+bool counts(const State& state, Intent clock) {
+  return state.phase == Phase::running || (state.phase == Phase::settling && !state.kill_at && outlives_main(clock));
+}
+
+// The warning that comes next: the longest of those that are shorter than the last one given.
+const Warning* next_warning(const Policy& policy, const State& state) {
+  const Warning* next = nullptr;
+  for (const Warning& one : policy.warnings) {
+    const bool given = state.warned && one.before >= *state.warned;
+    if (!given && (next == nullptr || one.before > next->before)) {
+      next = &one;
+    }
+  }
+  return next;
 }
 
 // Builds the next state and the actions that lead there.
@@ -107,27 +131,67 @@ class Stepper {
 
   void operator()(const LogsDone&) {
     state().logs_done = true;
-    state().idle_at.reset();  // output that cannot come is no sign of life, nor its absence of the contrary
+    // Output that cannot come is no sign of life, nor its absence of the contrary.
+    state().clocks.erase(Intent::idle_timeout);
     if (state().phase == Phase::draining) {
       state().phase = Phase::finished;
     }
   }
 
+  void operator()(const Notification& said) {
+    if (said.watchdog) {
+      state().watchdog = *said.watchdog;
+    }
+    if (state().phase == Phase::running) {
+      if (said.ready && !state().ready) {
+        state().ready = true;
+        state().clocks.erase(Intent::start_timeout);
+      }
+      if (said.ready || said.alive || said.watchdog) {
+        wind_watchdog();
+      }
+      if (said.stopping) {  // on its way out, a job has other things to do
+        state().watchdog = {};
+        wind_watchdog();
+      }
+    }
+    if (said.extend) {
+      extend(now_ + *said.extend);
+    }
+    if (said.trigger && state().phase == Phase::running) {
+      end_job(Intent::watchdog);
+    }
+  }
+
+  void operator()(const DeadlineAt& event) {
+    const bool known = state().clocks.contains(Intent::deadline);
+    state().clocks[Intent::deadline] = event.when;
+    if (!known) {
+      pass_over_warnings();
+    }
+  }
+
+  void operator()(const CpuUsed& event) {
+    if (!counts(state(), Intent::cpu_limit) || policy_.cpu_timeout == Duration::zero()) {
+      return;
+    }
+    if (event.used >= policy_.cpu_timeout) {
+      end_job(Intent::cpu_limit);
+      return;
+    }
+    look_at_cpu_after(policy_.cpu_timeout - event.used);
+  }
+
   void operator()(const Tick&) {
     switch (state().phase) {
       case Phase::running:
-        if (due(state().timeout_at)) {
-          act(SignalJob{policy_.stop_signal});
-          begin_stopping(Intent::timeout);
-        } else if (due(state().idle_at)) {
-          check_idle();
+        if (!check_clocks()) {
+          warn();
         }
         break;
       case Phase::settling:
-        if (!state().kill_at && due(state().timeout_at)) {  // leftovers that were waited for
-          state().intent = Intent::timeout;
-          state().kill_at = now_ + policy_.grace();
-          act(SignalLeftovers{policy_.stop_signal});
+        if (!state().kill_at) {  // leftovers that are waited for
+          check_clocks();
           break;
         }
         [[fallthrough]];
@@ -157,6 +221,21 @@ class Stepper {
     }
   }
 
+  // Those that were due before there was anything to warn of; the others are given, also again, when it is time.
+  void pass_over_warnings() {
+    state().warned.reset();
+    const auto end = state().wall_end();
+    const Warning* next = next_warning(policy_, state());
+    while (end && next != nullptr && *end - next->before <= now_) {
+      state().warned = next->before;
+      next = next_warning(policy_, state());
+    }
+  }
+
+  void look_at_cpu_after(Duration used) {
+    state().clocks[Intent::cpu_limit] = now_ + std::max<Duration>(used / policy_.cpus, kLookAtCpuEvery);
+  }
+
  private:
   State& state() { return next_.state; }
   void act(const Action& action) { next_.actions.push_back(action); }
@@ -181,12 +260,85 @@ class Stepper {
     }
   }
 
-  // Output only notes its time; the clock is moved here, so that a job that writes much costs no timer calls.
-  void check_idle() {
-    state().idle_at = state().last_output + policy_.idle_timeout;
-    if (due(state().idle_at)) {
-      act(SignalJob{policy_.stop_signal});
-      begin_stopping(Intent::idle_timeout);
+  // Ends the job where a limit is reached; false where none is.
+  bool check_clocks() {
+    for (;;) {
+      auto first = state().clocks.end();
+      for (auto clock = state().clocks.begin(); clock != state().clocks.end(); ++clock) {
+        const bool sooner = first == state().clocks.end() || clock->second < first->second;
+        if (counts(state(), clock->first) && clock->second <= now_ && sooner) {
+          first = clock;
+        }
+      }
+      if (first == state().clocks.end()) {
+        return false;
+      }
+      if (first->first == Intent::cpu_limit) {
+        first->second = now_ + kLookAtCpuEvery;  // the answer moves it
+        act(MeasureCpu{});
+        continue;
+      }
+      // Output only notes its time; the clock is moved here, so that a job that writes much costs no timer calls.
+      const TimePoint idle_at = state().last_output + policy_.idle_timeout;
+      if (first->first == Intent::idle_timeout && idle_at > now_) {
+        first->second = idle_at;
+        continue;
+      }
+      end_job(first->first);
+      return true;
+    }
+  }
+
+  // By a limit: the job is asked to stop, and has its grace.
+  void end_job(Intent intent) {
+    if (state().phase == Phase::settling) {
+      state().intent = intent;
+      state().kill_at = now_ + policy_.grace();
+      act(SignalLeftovers{policy_.stop_signal});
+      return;
+    }
+    act(SignalJob{intent == Intent::watchdog ? kWatchdogSignal : policy_.stop_signal});
+    begin_stopping(intent);
+  }
+
+  void wind_watchdog() {
+    if (state().watchdog > Duration::zero() && !state().clocks.contains(Intent::start_timeout)) {
+      state().clocks[Intent::watchdog] = now_ + state().watchdog;
+    } else {
+      state().clocks.erase(Intent::watchdog);
+    }
+  }
+
+  void extend(TimePoint until) {
+    if (state().phase == Phase::stopping) {
+      if (state().platform_kill_at) {
+        until = std::min(until, *state().platform_kill_at - policy_.report_reserve);
+      }
+      state().kill_at = std::max(*state().kill_at, until);
+      return;
+    }
+    if (state().phase != Phase::running) {
+      return;
+    }
+    for (const Intent clock : {Intent::timeout, Intent::attempt_timeout, Intent::start_timeout}) {
+      const auto found = state().clocks.find(clock);
+      if (found != state().clocks.end()) {
+        found->second = std::max(found->second, until);
+      }
+    }
+    pass_over_warnings();
+  }
+
+  void warn() {
+    const auto end = state().wall_end();
+    const Warning* next = next_warning(policy_, state());
+    while (end && next != nullptr && *end - next->before <= now_) {
+      state().warned = next->before;
+      act(Warn{*end - now_});
+      if (next->signal != 0) {
+        act(SignalJob{next->signal, policy_.forward != Forward::child});
+      }
+      next = next_warning(policy_, state());
     }
   }
 
@@ -238,7 +390,7 @@ class Stepper {
     if (!state().platform_kill_at) {
       return;
     }
-    const Duration reserve = std::max<Duration>(policy_.report_reserve / 2, kSafety);
+    const Duration reserve = std::max<Duration>(policy_.report_reserve / 2, kLastBreath);
     deadline = sooner(deadline, *state().platform_kill_at - reserve);
   }
 
@@ -251,28 +403,75 @@ class Stepper {
 
 Duration Policy::grace() const { return std::max<Duration>(stop_grace - report_reserve, Duration::zero()); }
 
-std::optional<TimePoint> State::next_deadline() const {
-  switch (phase) {
-    case Phase::running: return sooner(timeout_at, idle_at);
-    case Phase::stopping: return kill_at;
-    case Phase::settling: return kill_at ? kill_at : timeout_at;
-    case Phase::killing: return sooner(rekill_at, give_up_at);
-    case Phase::draining: return drain_until;
+Duration Policy::limit(Intent clock) const {
+  switch (clock) {
+    case Intent::timeout: return timeout;
+    case Intent::attempt_timeout: return attempt_timeout;
+    case Intent::start_timeout: return start_timeout;
+    case Intent::watchdog: return watchdog;
+    case Intent::idle_timeout: return idle_timeout;
+    case Intent::cpu_limit: return cpu_timeout;
+    case Intent::deadline:
+    case Intent::stop: return {};
+  }
+  return {};
+}
+
+std::optional<TimePoint> State::wall_end() const {
+  std::optional<TimePoint> end;
+  for (const Intent clock : {Intent::timeout, Intent::deadline, Intent::attempt_timeout}) {
+    const auto found = clocks.find(clock);
+    if (found != clocks.end()) {
+      end = sooner(end, found->second);
+    }
+  }
+  return end;
+}
+
+std::optional<TimePoint> next_deadline(const Policy& policy, const State& state) {
+  std::optional<TimePoint> next;
+  switch (state.phase) {
+    case Phase::running:
+      if (const Warning* warning = next_warning(policy, state); warning != nullptr) {
+        if (const auto end = state.wall_end()) {
+          next = *end - warning->before;
+        }
+      }
+      break;
+    case Phase::settling:
+    case Phase::stopping: next = state.kill_at; break;
+    case Phase::killing: return sooner(state.rekill_at, state.give_up_at);
+    case Phase::draining: return state.drain_until;
     case Phase::finished: return std::nullopt;
   }
-  return std::nullopt;
+  for (const auto& [clock, when] : state.clocks) {
+    if (counts(state, clock)) {
+      next = sooner(next, when);
+    }
+  }
+  return next;
 }
 
 State start(const Policy& policy, TimePoint now) {
   State state;
   state.last_output = now;
-  if (policy.idle_timeout > Duration::zero()) {
-    state.idle_at = now + policy.idle_timeout;
+  state.watchdog = policy.watchdog;
+  const auto wind = [&](Intent clock, Duration limit) {
+    if (limit > Duration::zero()) {
+      state.clocks[clock] = now + limit;
+    }
+  };
+  wind(Intent::timeout, policy.timeout);
+  wind(Intent::attempt_timeout, policy.attempt_timeout);
+  wind(Intent::start_timeout, policy.start_timeout);
+  if (policy.start_timeout == Duration::zero()) {  // else it is wound when the job is ready
+    wind(Intent::watchdog, policy.watchdog);
   }
-  if (policy.timeout > Duration::zero()) {
-    state.timeout_at = now + policy.timeout;
-  }
-  return state;
+  wind(Intent::idle_timeout, policy.idle_timeout);
+  wind(Intent::cpu_limit, policy.cpu_timeout / policy.cpus);
+  Stepper stepper(policy, std::move(state), now);
+  stepper.pass_over_warnings();
+  return stepper.take().state;
 }
 
 Step step(const Policy& policy, State state, const Event& event, TimePoint now) {

@@ -13,15 +13,23 @@ int conventional_code(const kernel::WaitStatus& status) {
   return status.signaled ? kSignalBase + status.value : status.value;
 }
 
+Cause cause_of(Intent intent) {
+  switch (intent) {
+    case Intent::timeout:
+    case Intent::deadline:
+    case Intent::attempt_timeout:
+    case Intent::start_timeout: return Cause::timeout;
+    case Intent::watchdog: return Cause::watchdog;
+    case Intent::idle_timeout: return Cause::idle_timeout;
+    case Intent::cpu_limit: return Cause::cpu_limit;
+    case Intent::stop: return Cause::stopped;
+  }
+  return Cause::internal;
+}
+
 Cause cause_of(const Facts& facts, const kernel::WaitStatus& status, const ExitPolicy& policy) {
-  if (facts.intent == Intent::timeout) {
-    return Cause::timeout;
-  }
-  if (facts.intent == Intent::idle_timeout) {
-    return Cause::idle_timeout;
-  }
-  if (facts.intent == Intent::stop) {
-    return Cause::stopped;
+  if (facts.intent) {
+    return cause_of(*facts.intent);
   }
   // A shell tells of its child's SIGKILL by this code, and the counter says whose SIGKILL that was.
   if (!status.signaled && status.value == kSignalBase + SIGKILL && facts.oom_kills > 0) {
@@ -59,8 +67,8 @@ Verdict judge(const Facts& facts, const ExitPolicy& policy) {
   if (facts.status) {
     (status.signaled ? verdict.signal : verdict.job_exit_code) = status.value;
   }
-  const bool timed_out = verdict.cause == Cause::timeout || verdict.cause == Cause::idle_timeout;
-  const int code = timed_out ? kTimeoutCode : conventional_code(status);
+  const bool limited = facts.intent && *facts.intent != Intent::stop;
+  const int code = limited ? kTimeoutCode : conventional_code(status);
   verdict.exit_code = finish(verdict.cause, code, policy);
   return verdict;
 }

@@ -1,13 +1,13 @@
-#include "jobinit/supervise/supervisor.hpp"
-
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <exception>
 #include <memory>
 #include <set>
 
-#include "jobinit/kernel/cgroup.hpp"
+#include "jobinit/base/environment.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/kernel/wall_timer.hpp"
+#include "jobinit/supervise/attempt.hpp"
+#include "jobinit/supervise/memory_witness.hpp"
 
 namespace jobinit::supervise {
 namespace {
@@ -21,77 +21,31 @@ struct Match : Handlers... {
 template <typename... Handlers>
 Match(Handlers...) -> Match<Handlers...>;
 
-// What the cgroup's counters said before the job, for telling the job's part of them at the end.
-class MemoryWitness {
- public:
-  explicit MemoryWitness(const std::set<pid_t>& known) : group_(kernel::MemoryCgroup::find()) {
-    if (!group_) {
-      return;
-    }
-    oom_kills_before_ = group_->oom_kills();
-    exclusive_ = group_->exclusive(known);
-    peak_before_ = group_->peak();
-  }
-
-  // As far as they can only have been the job's: in a group shared with strangers a kill may be theirs.
-  std::uint64_t own_oom_kills() const { return exclusive_ ? resources_.oom_kills.value_or(0) : 0; }
-
-  // Once the job is reaped: the counter has moved before its status could be read.
-  void look() {
-    if (!group_) {
-      return;
-    }
-    resources_.memory_limit = group_->limit();
-    const auto now = group_->oom_kills();
-    if (now && oom_kills_before_) {
-      resources_.oom_kills = *now - std::min(*now, *oom_kills_before_);
-    }
-    // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not. A
-    // peak that did not rise was reached before the job: by whatever set the container up, or, where v1 hides them from
-    // a pid namespace, by strangers after all.
-    if (const auto peak = exclusive_ ? group_->peak() : std::nullopt; peak && peak > peak_before_) {
-      resources_.peak_memory = peak;
-      resources_.peak_source = PeakSource::cgroup;
-    }
-  }
-
-  void add(const kernel::Usage& usage) {
-    resources_.cpu_user += usage.user;
-    resources_.cpu_system += usage.system;
-    if (resources_.peak_source != PeakSource::cgroup) {
-      resources_.peak_memory = std::max(resources_.peak_memory.value_or(0), usage.max_resident);
-      resources_.peak_source = PeakSource::process;
-    }
-  }
-
-  const Resources& resources() const { return resources_; }
-
- private:
-  std::optional<kernel::MemoryCgroup> group_;
-  std::optional<std::uint64_t> oom_kills_before_;
-  std::optional<std::uint64_t> peak_before_;
-  bool exclusive_ = false;
-  Resources resources_;
-};
-
 class Supervisor {
  public:
-  Supervisor(boost::asio::io_context& loop, const RunPlan& plan, const kernel::SignalState& signals,
-             const kernel::Fd& signalfd)
+  Supervisor(boost::asio::io_context& loop, const RunPlan& plan, const Policy& policy, unsigned number,
+             const kernel::NotifySocket* notify, const kernel::SignalState& signals, const kernel::Fd& signalfd)
       : loop_(loop),
         plan_(plan),
+        policy_(policy),
+        number_(number),
+        notify_(notify),
         signals_(signals),
         signalfd_(signalfd),
         arrivals_(loop),
+        messages_(loop),
+        wall_arrivals_(loop),
         timer_(loop),
         tail_(plan.tail),
         foreign_(earlier_children()),
         memory_(foreign_) {}
 
   ~Supervisor() {
-    if (arrivals_.is_open()) {
-      arrivals_.release();
-    }  // lent for waiting only
+    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_}) {
+      if (lent->is_open()) {
+        lent->release();
+      }  // for waiting only
+    }
   }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -125,8 +79,10 @@ class Supervisor {
 
   bool begin() {
     LaunchOptions launch_options = plan_.launch;
+    tell_job(launch_options.environment);
     std::vector<kernel::Fd> write_ends;
     open_streams(launch_options, write_ends);
+    open_deadline();
     const auto started = launch(launch_options, signals_);
     if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
       const Cause cause = failure->exit_code == 125 ? Cause::internal : Cause::not_started;
@@ -136,7 +92,9 @@ class Supervisor {
     }
     job_ = std::get<pid_t>(started);
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
-    state_ = start(plan_.policy, std::chrono::steady_clock::now());
+    began_ = std::chrono::steady_clock::now();
+    state_ = start(policy_, began_);
+    watch_deadline();
     for (const auto& pump : pumps_) {
       pump->start();
     }
@@ -145,11 +103,105 @@ class Supervisor {
     }
     arrivals_.assign(signalfd_.get());
     wait_for_signals();
+    if (notify_ != nullptr) {
+      messages_.assign(notify_->fd().get());
+      wait_for_messages();
+    }
     // The job may have ended before anybody listened.
     reap_all();
     kernel::give_back_memory();
     arm_timer();
     return true;
+  }
+
+  void tell_job(std::vector<std::string>& environment) const {
+    set_variable(environment, "JOBINIT_ATTEMPT", fmt::format("{}", number_));
+    if (notify_ == nullptr) {
+      return;  // a socket from outside, where there is one, stays the job's
+    }
+    set_variable(environment, "NOTIFY_SOCKET", notify_->address());
+    unset_variable(environment, "WATCHDOG_PID");  // whichever process of the job it is that says so
+    unset_variable(environment, "WATCHDOG_USEC");
+    if (policy_.watchdog > Duration::zero()) {
+      const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(policy_.watchdog);
+      set_variable(environment, "WATCHDOG_USEC", fmt::format("{}", whole.count()));
+    }
+  }
+
+  // Before the job is there, since it can fail.
+  void open_deadline() {
+    if (!plan_.deadline) {
+      return;
+    }
+    auto timer = kernel::WallTimer::open(*plan_.deadline);
+    if (!timer) {
+      throw std::runtime_error(timer.failure().message);
+    }
+    wall_timer_ = std::move(*timer);
+  }
+
+  void watch_deadline() {
+    if (wall_timer_) {
+      feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
+      wall_arrivals_.assign(wall_timer_->fd().get());
+      wait_for_wall_clock();
+    }
+  }
+
+  // The moment has come, or the clock was set: either way its place on the monotonic clock is known anew.
+  void wait_for_wall_clock() {
+    wall_arrivals_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
+      if (failure) {
+        return;
+      }
+      wall_timer_->acknowledge();
+      reap_all();
+      feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
+      feed(Tick{});
+      arm_timer();
+      wait_for_wall_clock();
+    });
+  }
+
+  void wait_for_messages() {
+    messages_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
+      if (failure) {
+        return;
+      }
+      // So many a turn, so that a job that never stops talking does not keep the loop from clocks and signals.
+      static constexpr int most = 64;
+      for (int i = 0; i < most; ++i) {
+        const auto text = notify_->receive();
+        if (!text) {
+          break;
+        }
+        on_message(parse_notification(*text));
+      }
+      arm_timer();
+      wait_for_messages();
+    });
+  }
+
+  void on_message(const Notification& said) {
+    SelfReport& self = outcome_.self_report;
+    if (said.ready && !self.ready_after) {
+      self.ready_after = std::chrono::steady_clock::now() - began_;
+    }
+    self.stopping = self.stopping || said.stopping;
+    if (said.status) {
+      self.status = *said.status;
+    }
+    if (said.main_pid && !main_pid_noted_) {
+      main_pid_noted_ = true;
+      say("the job sent MAINPID=, which is ignored: its main process is the one that was started");
+    }
+    feed(said);
+  }
+
+  void say(const std::string& text) const {
+    if (plan_.say) {
+      plan_.say(text);
+    }
   }
 
   // A terminal is handed to the job as it is; everything else goes through a pipe of ours.
@@ -246,7 +298,7 @@ class Supervisor {
   }
 
   void feed(const Event& event) {
-    Step next = step(plan_.policy, std::move(state_), event, std::chrono::steady_clock::now());
+    Step next = step(policy_, std::move(state_), event, std::chrono::steady_clock::now());
     state_ = std::move(next.state);
     for (const Action& action : next.actions) {
       carry_out(action);
@@ -288,12 +340,17 @@ class Supervisor {
                        pump->abandon();
                      }
                    },
+                   [&](const MeasureCpu&) {
+                     const Resources& reaped = memory_.resources();
+                     feed(CpuUsed{reaped.cpu_user + reaped.cpu_system + kernel::cpu_time(tree())});
+                   },
+                   [&](const Warn& one) { say(fmt::format("{} left", human_duration(one.left))); },
                },
                action);
   }
 
   void arm_timer() {
-    const auto deadline = state_.next_deadline();
+    const auto deadline = next_deadline(policy_, state_);
     if (deadline == armed_for_) {
       return;
     }
@@ -341,14 +398,24 @@ class Supervisor {
     outcome_.tail_truncated = tail_.truncated();
     outcome_.unkillable = state_.unkillable;
     outcome_.platform_kill_at = state_.platform_kill_at;
+    if (state_.intent && *state_.intent != Intent::stop) {
+      outcome_.limit = state_.intent;
+      outcome_.limit_value = policy_.limit(*state_.intent);
+    }
     timer_.cancel();
   }
 
   boost::asio::io_context& loop_;
   const RunPlan& plan_;
+  const Policy& policy_;
+  unsigned number_;
+  const kernel::NotifySocket* notify_;
   const kernel::SignalState& signals_;
   const kernel::Fd& signalfd_;
   stream_descriptor arrivals_;
+  stream_descriptor messages_;
+  stream_descriptor wall_arrivals_;
+  std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
   logs::Tail tail_;
   std::vector<std::string> stream_names_;
@@ -359,25 +426,18 @@ class Supervisor {
   MemoryWitness memory_;
   State state_;
   std::optional<TimePoint> armed_for_;
+  TimePoint began_;
+  bool main_pid_noted_ = false;
   pid_t job_ = 0;
   Outcome outcome_;
 };
 
 }  // namespace
 
-Outcome supervise(const RunPlan& plan, const kernel::SignalState& signals, const kernel::Fd& signalfd) {
-  try {
-    boost::asio::io_context loop(1);  // outlives the supervisor, so that no handler outlives what it points to
-    Supervisor supervisor(loop, plan, signals, signalfd);
-    return supervisor.run();
-  } catch (const std::exception& failure) {
-    kernel::kill_tree(0);
-    Outcome outcome;
-    outcome.started_at = outcome.ended_at = std::chrono::system_clock::now();
-    outcome.verdict = judge(Cause::internal, 125, plan.exits);
-    outcome.problems.emplace_back(failure.what());
-    return outcome;
-  }
+Outcome run_attempt(const RunPlan& plan, const Policy& policy, unsigned number, const kernel::NotifySocket* notify,
+                    const kernel::SignalState& signals, const kernel::Fd& signalfd) {
+  boost::asio::io_context loop(1);  // outlives the supervisor, so that no handler outlives what it points to
+  return Supervisor(loop, plan, policy, number, notify, signals, signalfd).run();
 }
 
 }  // namespace jobinit::supervise

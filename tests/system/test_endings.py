@@ -259,7 +259,7 @@ class TestIdleTimeout:
     def test_a_job_that_says_nothing(self, jobinit, place):
         run = jobinit("--idle-timeout", "300ms", "--", "sleep", "1000", place=place)
         assert (run.code, run.cause) == (124, "idle_timeout")
-        assert "wrote nothing for too long: killed by SIGTERM" in run.err
+        assert "wrote nothing for 0.3s: killed by SIGTERM" in run.err
 
     def test_output_of_either_stream_is_a_sign_of_life(self, jobinit):
         """It talks for much longer than the limit, which it never reaches between two lines."""

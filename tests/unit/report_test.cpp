@@ -28,8 +28,10 @@ TEST(Report, HasEverythingInItsPlace) {
     "platform": {"name": "kubernetes", "host": "import-feed-x7x2q",
                  "ids": {"HOSTNAME": "import-feed-x7x2q", "namespace": "batch"}},
     "times": {"started_at": "2023-11-14T22:13:20.250Z", "ended_at": "2023-11-14T22:14:50.750Z", "duration_seconds": 90.5},
-    "outcome": {"cause": "success", "success": true, "exit_code": 0, "job_exit_code": 0, "signal": null,
+    "outcome": {"cause": "success", "success": true, "exit_code": 0, "job_exit_code": 0, "limit": null, "signal": null,
                 "summary": "import-feed succeeded: exit 0 after 1m31s, peak memory 412 MiB of 512 MiB", "problems": []},
+    "attempts": [],
+    "self_report": {"ready_after_seconds": null, "stopping": false, "status": null},
     "resources": {"cpu_user_seconds": 12.5, "cpu_system_seconds": 0.75, "peak_memory_bytes": 432013312,
                   "peak_memory_source": "cgroup", "memory_limit_bytes": 536870912, "oom_kills": 0},
     "logs": {"captured": true,
@@ -90,6 +92,7 @@ struct Sentence {
   std::optional<int> signal;
   std::vector<std::string> problems;
   const char* text;
+  std::optional<supervise::Intent> limit = {};
   friend void PrintTo(const Sentence& sentence, std::ostream* out) { *out << sentence.name; }
 };
 
@@ -101,6 +104,8 @@ TEST_P(Summary, IsOneSentenceForPeople) {
   outcome.verdict = {row.cause, 1, row.job_exit_code, row.signal};
   outcome.problems = row.problems;
   outcome.duration = 12min + 4s;
+  outcome.limit = row.limit;
+  outcome.limit_value = 15min;
   EXPECT_EQ(summary_sentence(test::sample_subject(), outcome), row.text);
 }
 
@@ -124,26 +129,67 @@ const std::vector<Sentence>& sentences() {
        {},
        SIGKILL,
        {},
-       "import-feed ran into its timeout of 15m00s: killed by SIGKILL after 12m04s, peak memory 412 MiB of 512 MiB"},
+       "import-feed ran into its timeout of 15m00s: killed by SIGKILL after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::timeout},
+      {"deadline",
+       Cause::timeout,
+       3,
+       {},
+       {},
+       "import-feed ran into its deadline: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::deadline},
+      {"attempt timeout",
+       Cause::timeout,
+       3,
+       {},
+       {},
+       "import-feed ran into its attempt-timeout of 15m00s: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::attempt_timeout},
+      {"start timeout",
+       Cause::timeout,
+       3,
+       {},
+       {},
+       "import-feed was not ready within 15m00s: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::start_timeout},
+      {"CPU limit",
+       Cause::cpu_limit,
+       {},
+       SIGTERM,
+       {},
+       "import-feed used up its CPU time of 15m00s: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::cpu_limit},
+      {"watchdog",
+       Cause::watchdog,
+       {},
+       SIGABRT,
+       {},
+       "import-feed gave its watchdog no sign of life for 15m00s: killed by SIGABRT after 12m04s, peak memory 412 MiB "
+       "of "
+       "512 MiB",
+       supervise::Intent::watchdog},
       {"idle timeout",
        Cause::idle_timeout,
        {},
        SIGTERM,
        {},
-       "import-feed wrote nothing for too long: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB"},
+       "import-feed wrote nothing for 15m00s: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::idle_timeout},
       {"timeout, answered",
        Cause::timeout,
        0,
        {},
        {},
-       "import-feed ran into its timeout of 15m00s: exit 0 after 12m04s, peak memory 412 MiB of 512 MiB"},
+       "import-feed ran into its timeout of 15m00s: exit 0 after 12m04s, peak memory 412 MiB of 512 MiB",
+       supervise::Intent::timeout},
       {"timeout, unkillable",
        Cause::timeout,
        {},
        {},
        {},
        "import-feed ran into its timeout of 15m00s: not even SIGKILL ended it after 12m04s, peak memory 412 MiB of 512 "
-       "MiB"},
+       "MiB",
+       supervise::Intent::timeout},
       {"oom killed",
        Cause::oom_killed,
        {},
@@ -174,7 +220,7 @@ const std::vector<Sentence>& sentences() {
        {},
        {},
        {"out of memory", "and more"},
-       "import-feed: jobinit itself failed: out of memory; and more"},
+       "import-feed has no known ending: jobinit itself failed: out of memory; and more"},
   };
   return all;
 }
@@ -269,7 +315,7 @@ TEST(Report, RefusesWhatIsNone) {
 TEST(Schema, ListsEveryCauseAndEveryMember) {
   const Document schema = Document::parse(report_schema());
   std::vector<std::string> causes(cause_names().begin(), cause_names().end());
-  EXPECT_EQ(schema["properties"]["outcome"]["properties"]["cause"]["enum"], Document(causes));
+  EXPECT_EQ(schema["$defs"]["cause"]["enum"], Document(causes));
   EXPECT_EQ(schema["properties"]["schema_version"]["const"], kSchemaVersion);
   const auto keys = [](const Document& object) {
     std::vector<std::string> names;
@@ -291,6 +337,25 @@ TEST(Schema, ListsEveryCauseAndEveryMember) {
         << name;
     EXPECT_EQ(described["additionalProperties"], false) << name;
   }
+}
+
+TEST(Schema, ListsEveryMemberOfAnAttempt) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.attempts = {{{Cause::signaled, 139, std::nullopt, SIGSEGV}, std::nullopt, {}, 1s},
+                      {{Cause::timeout, 124, 3, std::nullopt}, supervise::Intent::attempt_timeout, {}, 2s}};
+  const Document attempts = make_report(test::sample_subject(), outcome)["attempts"];
+  const Document expected = Document::parse(R"([
+    {"started_at": "1970-01-01T00:00:00.000Z", "duration_seconds": 1.0, "cause": "signaled", "exit_code": 139,
+     "job_exit_code": null, "signal": "SIGSEGV", "limit": null},
+    {"started_at": "1970-01-01T00:00:00.000Z", "duration_seconds": 2.0, "cause": "timeout", "exit_code": 124,
+     "job_exit_code": 3, "signal": null, "limit": "attempt_timeout"}])");
+  EXPECT_EQ(attempts.dump(2), expected.dump(2));
+  const Document schema = Document::parse(report_schema());
+  const Document& item = schema["properties"]["attempts"]["items"];
+  for (const auto& [name, value] : attempts[0].items()) {
+    EXPECT_TRUE(item["properties"].contains(name)) << name;
+  }
+  EXPECT_EQ(item["required"].size(), attempts[0].size());
 }
 
 }  // namespace

@@ -23,12 +23,16 @@ using testing::Not;
 
 // Everything in Settings, for comparing. The binding names every member: a new one does not compile until it is here.
 auto everything(const Settings& settings) {
-  const auto& [command, job_file, name, timeout, idle_timeout, forward, rewrite_signal, leftovers, stop_signal,
-               stop_grace, report_reserve, leftover_grace, drain_timeout, success_codes, exit_code, remap_exit,
-               oom_score_adj, tail, report_to, report_timeout, report_required, quiet] = settings;
-  return std::tuple(command, job_file, name, timeout, idle_timeout, forward, rewrite_signal, leftovers,
-                    stop_signal.number, stop_grace, report_reserve, leftover_grace, drain_timeout, success_codes,
-                    exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, quiet);
+  const auto& [command, job_file, name, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout,
+               watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace,
+               report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max,
+               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
+               report_to, report_timeout, report_required, quiet] = settings;
+  return std::tuple(command, job_file, name, timeout, deadline, attempt_timeout, start_timeout, idle_timeout,
+                    cpu_timeout, watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number,
+                    stop_grace, report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff,
+                    retry_backoff_max, before, before_timeout, after, after_timeout, success_codes, exit_code,
+                    remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -65,6 +69,10 @@ constexpr std::array kSamples{
     Samples{"WHOM", {"child", "none", "child", "none"}, "children"},
     Samples{"WHAT", {"wait", "ignore", "wait", "ignore"}, "waiting"},
     Samples{"FROM:TO,...", {"TERM:QUIT,HUP:0", "1:15", "USR1:SIGUSR2", "INT:TERM"}, "TERM"},
+    Samples{"MOMENT", {"06:00", "2100-01-31T06:00:00Z", "@5000000000", "23:59:59+09:00"}, "tomorrow"},
+    Samples{"DURATION[=SIGNAL],...", {"60s=USR1,5s", "1m", "2m=TERM", "3m=10"}, "60s=USR3"},
+    Samples{"COUNT", {"1", "2", "1000", "3"}, "1001"},
+    Samples{"CAUSE|CODE,...", {"failed,75", "3", "oom_killed", "timeout 4"}, "failed,success"},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
 
@@ -304,6 +312,15 @@ TEST(Settings, Defaults) {
   EXPECT_THAT(settings.success_codes, ElementsAre(0));
   EXPECT_THAT(settings.exit_code, IsEmpty());
   EXPECT_THAT(settings.remap_exit, IsEmpty());
+  EXPECT_EQ(settings.deadline, std::nullopt);
+  EXPECT_EQ(settings.retries, 0U);
+  EXPECT_THAT(settings.retry_on.codes, IsEmpty());
+  EXPECT_THAT(settings.retry_on.causes, testing::UnorderedElementsAre("failed", "signaled", "timeout", "idle_timeout",
+                                                                      "cpu_limit", "watchdog", "oom_killed"));
+  EXPECT_EQ(settings.retry_backoff, 1s);
+  EXPECT_EQ(settings.retry_backoff_max, 1min);
+  EXPECT_EQ(settings.before_timeout, 5min);
+  EXPECT_EQ(settings.after_timeout, 30s);
   EXPECT_EQ(settings.oom_score_adj, 500);
   EXPECT_EQ(settings.tail, 65536U);
   EXPECT_THAT(settings.report_to, IsEmpty());

@@ -11,8 +11,10 @@ enum class Cause {
   success,       // exited by itself with a code that counts as success
   failed,        // exited by itself with any other code
   signaled,      // killed by a signal that jobinit did not send
-  timeout,       // ran longer than --timeout
+  timeout,       // ran longer than --timeout, --deadline, --attempt-timeout or --start-timeout let it
   idle_timeout,  // wrote nothing for longer than --idle-timeout
+  cpu_limit,     // used more CPU time than --cpu-timeout
+  watchdog,      // gave no sign of life for longer than --watchdog
   oom_killed,    // the kernel's OOM killer took it
   stopped,       // the platform (or whoever signalled jobinit) asked
   rejected,      // a bad setting: nothing was started

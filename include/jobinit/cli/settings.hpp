@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "jobinit/base/choices.hpp"
+#include "jobinit/base/moment.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::cli {
@@ -24,14 +25,29 @@ Result<Signal> parse_signal(std::string_view text);
 // "SIGTERM", "SIGRTMIN+3".
 std::string signal_name(int number);
 
+// Endings after which the job is started again: causes, and exit codes of its own.
+struct RetryOn {
+  std::set<std::string> causes;
+  std::set<int> codes;
+  bool operator==(const RetryOn&) const = default;
+};
+
 struct Settings {
   // The job.
   std::vector<std::string> command;
   std::string job_file;
   std::string name;
   // How it is ended.
-  Duration timeout{};       // 0: none
-  Duration idle_timeout{};  // 0: none
+  // Limits; 0: none.
+  Duration timeout{};
+  std::optional<Moment> deadline;
+  Duration attempt_timeout{};
+  Duration start_timeout{};
+  Duration idle_timeout{};
+  Duration cpu_timeout{};
+  Duration watchdog{};
+  std::map<Duration, int> warn_before;  // the signal; 0: none
+  bool notify = false;
   Forward forward = Forward::group;
   std::map<int, int> rewrite_signal;  // 0: dropped
   Leftovers leftovers = Leftovers::kill;
@@ -40,6 +56,15 @@ struct Settings {
   Duration report_reserve{};
   Duration leftover_grace{};
   Duration drain_timeout{};
+  // Again, before and after.
+  std::uint64_t retries = 0;
+  RetryOn retry_on;
+  Duration retry_backoff{};
+  Duration retry_backoff_max{};
+  std::vector<std::string> before;
+  Duration before_timeout{};
+  std::vector<std::string> after;
+  Duration after_timeout{};
   // Exit codes.
   std::set<int> success_codes;
   std::map<std::string, int> exit_code;  // by cause

@@ -28,6 +28,8 @@ std::string take_operands_as_command(Gathered& gathered);
 
 // "jobinit: <text>" on stderr; never blocks for long, and not at all once the time that hurry() has set is there.
 void tell(const std::string& text);
+// The same while the job runs: what cannot be written now is left unsaid.
+void tell_at_once(const std::string& text);
 void hurry(std::chrono::steady_clock::time_point not_later_than);
 
 }  // namespace jobinit::commands

@@ -61,7 +61,15 @@ void hide_memory(bool hidden);
 // in `except`, and what is below them, are left out.
 std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {}, const std::set<pid_t>& except = {});
 
-// To the process group; to `leader` alone when the group is gone. False when nobody was there to get it.
+// Whether /proc is there, and is one.
+bool has_procfs();
+
+// CPU time that these processes and the children they waited for have used so far (proc(5), stat).
+std::chrono::microseconds cpu_time(const std::vector<pid_t>& pids, const Root& root = {});
+// How many CPUs this process may run on (sched_getaffinity(2)); at least 1.
+int available_cpus();
+
+// To the process group. False when nobody was there to get it.
 bool signal_group(pid_t leader, int signal);
 bool signal_process(pid_t pid, int signal);
 
@@ -82,6 +90,9 @@ std::string own_executable();
 
 // 48 bits of milliseconds since the epoch and 74 random bits (RFC 9562, 5.7), in the usual hexadecimal form.
 std::string make_uuid_v7();
+
+// In [0, 1), from getrandom(2).
+double random_fraction();
 
 std::string host_name();
 pid_t own_pid();

@@ -36,6 +36,9 @@ Result<Document> parse_report(std::string_view text);
 // "import-feed failed: exit 3 after 12m04s, peak memory 412 MiB of 512 MiB"
 std::string summary_sentence(const Subject& subject, const supervise::Outcome& outcome);
 
+// The same without name and figures: "failed: exit 3".
+std::string ending_sentence(const supervise::Outcome& outcome);
+
 std::string_view report_schema();
 
 }  // namespace jobinit::report

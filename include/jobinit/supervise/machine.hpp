@@ -12,15 +12,36 @@
 #include "jobinit/base/choices.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/supervise/notification.hpp"
 
 namespace jobinit::supervise {
 
 // CLOCK_MONOTONIC: steps of the wall clock do not move a deadline; time that the machine sleeps does not count.
 using TimePoint = std::chrono::steady_clock::time_point;
 
+// Between jobinit's last act and the platform's SIGKILL.
+inline constexpr Duration kLastBreath = std::chrono::milliseconds(200);
+
+// Why jobinit itself ended the run; the first reason stands. All but the last are clocks, and of several that are due
+// the one that was due first counts, in a tie the one that stands first here.
+enum class Intent { timeout, deadline, attempt_timeout, start_timeout, watchdog, idle_timeout, cpu_limit, stop };
+
+// Told to the job some time before the wall clock ends it.
+struct Warning {
+  Duration before{};
+  int signal = 0;  // 0: none, only words on stderr
+};
+
 struct Policy {
-  Duration timeout{};       // 0: none
-  Duration idle_timeout{};  // without output; 0: none
+  // Limits; 0: none.
+  Duration timeout{};          // of the run, with all its attempts
+  Duration attempt_timeout{};  // of this attempt
+  Duration start_timeout{};    // until the job says READY=1
+  Duration watchdog{};         // from one WATCHDOG=1 to the next, once the job is ready
+  Duration idle_timeout{};     // without output
+  Duration cpu_timeout{};      // CPU time of the whole tree
+  int cpus = 1;                // how many seconds of it can pass in one
+  std::vector<Warning> warnings;
   Forward forward = Forward::group;
   std::map<int, int> rewrite;  // a signal that arrives, and what is passed on in its stead; 0: nothing
   Leftovers leftovers = Leftovers::kill;
@@ -33,6 +54,8 @@ struct Policy {
 
   // From the stop signal to jobinit's own SIGKILL. Never the whole grace: the report needs its part of it.
   Duration grace() const;
+  // What a clock is set to; 0 for those that are not a duration.
+  Duration limit(Intent clock) const;
 };
 
 // The phases of a run, in the order they can follow each other.
@@ -45,9 +68,6 @@ enum class Phase {
   finished,
 };
 
-// Why jobinit itself ended the run; the first reason stands.
-enum class Intent { timeout, idle_timeout, stop };
-
 // Events.
 struct MainEnded {
   kernel::WaitStatus status;
@@ -58,8 +78,15 @@ struct SignalArrived {
 };
 struct LogsMoved {};  // a byte of the log went out
 struct LogsDone {};   // all of it has
-struct Tick {};       // time has passed
-using Event = std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Tick>;
+struct DeadlineAt {   // where the absolute deadline is on the monotonic clock, told anew when the wall clock is set
+  TimePoint when;
+};
+struct CpuUsed {  // the answer to MeasureCpu
+  Duration used{};
+};
+struct Tick {};  // time has passed
+using Event =
+    std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Notification, DeadlineAt, CpuUsed, Tick>;
 
 // Actions.
 struct SignalJob {  // to the job's process group, or to the main process alone
@@ -72,7 +99,11 @@ struct SignalLeftovers {  // to every descendant
 struct KillTree {};    // SIGKILL to every descendant
 struct FinishLogs {};  // read what is left in the pipes, wait for no end of file
 struct DropLogs {};    // give the rest up
-using Action = std::variant<SignalJob, SignalLeftovers, KillTree, FinishLogs, DropLogs>;
+struct MeasureCpu {};  // what the tree has used so far
+struct Warn {          // the wall clock ends the job soon
+  Duration left{};
+};
+using Action = std::variant<SignalJob, SignalLeftovers, KillTree, FinishLogs, DropLogs, MeasureCpu, Warn>;
 
 struct State {
   Phase phase = Phase::running;
@@ -80,19 +111,25 @@ struct State {
   std::optional<kernel::WaitStatus> main_status;
   std::set<int> forwarded;  // signals that were passed on to the job
   bool logs_done = false;
-  bool unkillable = false;                    // SIGKILL did not empty the tree: a process hangs in the kernel
-  std::optional<TimePoint> timeout_at;        // running: the wall-clock limit
-  std::optional<TimePoint> idle_at;           // running: when to look whether there was output
+  bool unkillable = false;  // SIGKILL did not empty the tree: a process hangs in the kernel
+  // Running: when each limit is reached; for idle_timeout and cpu_limit, when to look whether it is.
+  std::map<Intent, TimePoint> clocks;
   TimePoint last_output;                      // or the start
+  std::optional<Duration> warned;             // the last warning given, by how long it is before the end
+  Duration watchdog{};                        // the policy's, or what the job has set in its stead
+  bool ready = false;                         // the job has said READY=1
   std::optional<TimePoint> kill_at;           // stopping, settling: SIGKILL
   std::optional<TimePoint> rekill_at;         // killing: the next round
   std::optional<TimePoint> give_up_at;        // killing: no more rounds
   std::optional<TimePoint> drain_until;       // draining: when a standing reader is given up
   std::optional<TimePoint> platform_kill_at;  // after a stop request: when the platform's SIGKILL is due
 
-  // The next moment at which a Tick is due; nullopt: nothing to wait for, and the process sleeps without a timer.
-  std::optional<TimePoint> next_deadline() const;
+  // When the wall clock ends the job; nullopt: it does not.
+  std::optional<TimePoint> wall_end() const;
 };
+
+// The next moment at which a Tick is due; nullopt: nothing to wait for, and the process sleeps without a timer.
+std::optional<TimePoint> next_deadline(const Policy& policy, const State& state);
 
 struct Step {
   State state;
@@ -107,7 +144,9 @@ State start(const Policy& policy, TimePoint now);
 //  - the first intent stands: a stop request during a timeout's grace leaves the cause `timeout`, but its deadline
 //    counts;
 //  - a second stop request halves what is left of the grace, and so does each one after it;
-//  - a wall-clock timeout that is due together with the idle one is the cause.
+//  - of two limits that are due in the same turn, the one that was due first is the cause;
+//  - EXTEND_TIMEOUT_USEC moves the timeouts of the run, the attempt, the start and the grace, never the deadline, and
+//    never beyond what the platform leaves.
 Step step(const Policy& policy, State state, const Event& event, TimePoint now);
 
 // Signals by which a platform or a person asks for the end: SIGTERM, the stop signal, and SIGINT but on a terminal.

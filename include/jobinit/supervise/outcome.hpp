@@ -62,9 +62,28 @@ struct StreamCounts {
   logs::Counts counts;
 };
 
+// One of several goes at a job.
+struct Attempt {
+  Verdict verdict;
+  std::optional<Intent> limit;
+  std::chrono::system_clock::time_point started_at;
+  Duration duration{};
+};
+
+// What the job said of itself (sd_notify(3)).
+struct SelfReport {
+  std::optional<Duration> ready_after;  // from its start to READY=1
+  bool stopping = false;                // STOPPING=1
+  std::string status;                   // the last STATUS=
+};
+
 // All that is known about a run once it is over.
 struct Outcome {
   Verdict verdict;
+  std::optional<Intent> limit;  // which one was reached, if that ended it
+  Duration limit_value{};       // what it was set to; 0 for a deadline
+  std::vector<Attempt> attempts;
+  SelfReport self_report;
   std::vector<std::string> problems;  // why it was refused, or could not be started
   std::chrono::system_clock::time_point started_at;
   std::chrono::system_clock::time_point ended_at;

@@ -1,0 +1,14 @@
+// One go at a job, from its start until it and everything it left behind is gone.
+#pragma once
+
+#include "jobinit/kernel/notify_socket.hpp"
+#include "jobinit/supervise/supervisor.hpp"
+
+namespace jobinit::supervise {
+
+// `policy` instead of the plan's: the timeout of the run has gone on since. `number` counts from 1. `notify` may be
+// null. Throws where the machine is exhausted; the tree is then the caller's to kill.
+Outcome run_attempt(const RunPlan& plan, const Policy& policy, unsigned number, const kernel::NotifySocket* notify,
+                    const kernel::SignalState& signals, const kernel::Fd& signalfd);
+
+}  // namespace jobinit::supervise

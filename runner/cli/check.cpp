@@ -1,0 +1,41 @@
+#include "jobinit/cli/check.hpp"
+
+namespace jobinit::cli {
+namespace {
+
+void check_warnings(const Settings& settings, std::vector<std::string>& problems) {
+  if (settings.warn_before.empty()) {
+    return;
+  }
+  const bool bounded = settings.timeout > Duration::zero() || settings.attempt_timeout > Duration::zero();
+  if (!bounded && !settings.deadline) {
+    problems.emplace_back("warn-before: there is no end to warn of; give --timeout, --attempt-timeout or --deadline");
+    return;
+  }
+  const Duration longest = settings.warn_before.rbegin()->first;
+  for (const auto& [name, limit] :
+       {std::pair{"timeout", settings.timeout}, {"attempt-timeout", settings.attempt_timeout}}) {
+    if (limit > Duration::zero() && longest >= limit) {
+      problems.push_back(fmt::format("warn-before: {} is not less than --{} ({}), so that there would be no warning",
+                                     human_duration(longest), name, human_duration(limit)));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> contradictions(const Settings& settings, std::chrono::system_clock::time_point now) {
+  std::vector<std::string> problems;
+  check_warnings(settings, problems);
+  if (settings.deadline && next_occurrence(*settings.deadline, now) <= now) {
+    problems.push_back(
+        fmt::format("deadline: it is over, {} ago", human_duration(now - next_occurrence(*settings.deadline, now))));
+  }
+  if (settings.retry_backoff > settings.retry_backoff_max) {
+    problems.push_back(fmt::format("retry-backoff: {} is more than --retry-backoff-max ({})",
+                                   human_duration(settings.retry_backoff), human_duration(settings.retry_backoff_max)));
+  }
+  return problems;
+}
+
+}  // namespace jobinit::cli

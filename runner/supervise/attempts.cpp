@@ -1,0 +1,121 @@
+#include <exception>
+
+#include "jobinit/kernel/process.hpp"
+#include "jobinit/supervise/attempt.hpp"
+
+namespace jobinit::supervise {
+namespace {
+
+// All attempts at one job.
+class Attempts {
+ public:
+  Attempts(const RunPlan& plan, const kernel::SignalState& signals, const kernel::Fd& signalfd)
+      : plan_(plan), signals_(signals), signalfd_(signalfd), began_(std::chrono::steady_clock::now()) {}
+
+  Outcome run() {
+    if (plan_.notify) {
+      auto socket = kernel::NotifySocket::open();
+      if (!socket) {
+        throw std::runtime_error(socket.failure().message);
+      }
+      notify_ = std::move(*socket);
+    }
+    Outcome all;
+    for (unsigned number = 1;; ++number) {
+      Outcome one = attempt(number);
+      all = number == 1 ? std::move(one) : merge(all, std::move(one));
+      all.attempts = attempts_;
+      if (!worth_retrying(plan_.retry, all, number) || !pause(number, all)) {
+        break;
+      }
+    }
+    all.duration = std::chrono::steady_clock::now() - began_;
+    return all;
+  }
+
+ private:
+  Outcome attempt(unsigned number) {
+    Policy policy = plan_.policy;
+    if (policy.timeout > Duration::zero()) {
+      // Not 0, which would be no limit: pause() has seen to it that there is time left.
+      policy.timeout = std::max<Duration>(policy.timeout - elapsed(), std::chrono::milliseconds(1));
+    }
+    Outcome outcome = run_attempt(plan_, policy, number, notify_ ? &*notify_ : nullptr, signals_, signalfd_);
+    if (outcome.limit == Intent::timeout) {
+      outcome.limit_value = plan_.policy.timeout;
+    }
+    attempts_.push_back({outcome.verdict, outcome.limit, outcome.started_at, outcome.duration});
+    return outcome;
+  }
+
+  Duration elapsed() const { return std::chrono::steady_clock::now() - began_; }
+
+  // Until the next attempt is due; false when there is none, since no time is left or somebody asked to stop. The last
+  // attempt's ending is then the run's: nothing else has been stopped.
+  bool pause(unsigned number, Outcome& ended) {
+    const Duration wait = backoff(plan_.retry, number, kernel::random_fraction());
+    const bool too_long = plan_.policy.timeout > Duration::zero() && elapsed() + wait >= plan_.policy.timeout;
+    const bool too_late = plan_.deadline && std::chrono::system_clock::now() + wait >= *plan_.deadline;
+    if (too_long || too_late) {
+      say(fmt::format("attempt {} ended as {}; no time is left for another", number, cause_name(ended.verdict.cause)));
+      return false;
+    }
+    say(fmt::format("attempt {} of {} ended as {} (exit code {}); the next one starts in {}", number,
+                    plan_.retry.retries + 1, cause_name(ended.verdict.cause), ended.verdict.exit_code,
+                    human_duration(wait)));
+    const TimePoint until = std::chrono::steady_clock::now() + wait;
+    for (TimePoint now = std::chrono::steady_clock::now(); now < until; now = std::chrono::steady_clock::now()) {
+      kernel::wait_until_readable(signalfd_, until - now);
+      for (const kernel::ReceivedSignal& signal : kernel::read_signals(signalfd_)) {
+        if (is_stop_request(plan_.policy, signal.number)) {
+          ended.platform_kill_at = std::chrono::steady_clock::now() + plan_.policy.stop_grace;
+        }
+      }
+      ended.reaped += reap_orphans();
+      if (ended.platform_kill_at) {
+        say("asked to stop: there is no other attempt");
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static std::uint64_t reap_orphans() {
+    std::uint64_t count = 0;
+    for (kernel::Look look = kernel::look_for_dead_child(); look.children == kernel::Children::one_dead;
+         look = kernel::look_for_dead_child()) {
+      count += kernel::reap(look.pid) ? 1U : 0U;
+    }
+    return count;
+  }
+
+  void say(const std::string& text) const {
+    if (plan_.say) {
+      plan_.say(text);
+    }
+  }
+
+  const RunPlan& plan_;
+  const kernel::SignalState& signals_;
+  const kernel::Fd& signalfd_;
+  TimePoint began_;
+  std::optional<kernel::NotifySocket> notify_;
+  std::vector<Attempt> attempts_;
+};
+
+}  // namespace
+
+Outcome supervise(const RunPlan& plan, const kernel::SignalState& signals, const kernel::Fd& signalfd) {
+  try {
+    return Attempts(plan, signals, signalfd).run();
+  } catch (const std::exception& failure) {
+    kernel::kill_tree(0);
+    Outcome outcome;
+    outcome.started_at = outcome.ended_at = std::chrono::system_clock::now();
+    outcome.verdict = judge(Cause::internal, 125, plan.exits);
+    outcome.problems.emplace_back(failure.what());
+    return outcome;
+  }
+}
+
+}  // namespace jobinit::supervise
