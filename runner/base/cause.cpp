@@ -6,10 +6,10 @@
 namespace jobinit {
 namespace {
 
-constexpr std::array<std::string_view, 12> kNames{"success",      "failed",    "signaled",    "timeout",
-                                                  "idle_timeout", "cpu_limit", "watchdog",    "oom_killed",
-                                                  "stopped",      "rejected",  "not_started", "internal"};
-static_assert(kNames.size() == static_cast<std::size_t>(Cause::internal) + 1, "one name a cause");
+constexpr std::array<std::string_view, 13> kNames{"success",     "failed",   "signaled",   "timeout", "idle_timeout",
+                                                  "cpu_limit",   "watchdog", "oom_killed", "stopped", "rejected",
+                                                  "not_started", "internal", "lost"};
+static_assert(kNames.size() == static_cast<std::size_t>(Cause::lost) + 1, "one name a cause");
 
 }  // namespace
 

@@ -15,6 +15,8 @@ constexpr std::string_view kHead = R"(jobinit: the init for containers that run 
   jobinit explain [options]     show every setting, its value and where that came from
   jobinit deliver REPORT [options]
                                 send a saved report to its sinks (again)
+  jobinit watch FOLDER [--once] [options]
+                                report runs that keep their state there (--state-dir) and died without a word
   jobinit schema report         print the JSON Schema of the report
   jobinit version               print the version
 

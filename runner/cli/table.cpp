@@ -180,7 +180,7 @@ Result<void> parse(std::string_view text, RetryOn& into) {
   if (!cause) {
     return cause.failure();
   }
-  for (const Cause never : {Cause::success, Cause::stopped, Cause::rejected, Cause::internal}) {
+  for (const Cause never : {Cause::success, Cause::stopped, Cause::rejected, Cause::internal, Cause::lost}) {
     if (*cause == cause_name(never)) {
       return error("\"{}\" is not an ending after which a job is started again", text);
     }
@@ -508,6 +508,14 @@ constexpr std::array kTable{
             .help = "exit 125 when a successful job's report could not be delivered everywhere",
             .assign = assign<&Settings::report_required>,
             .clear = clear<&Settings::report_required>},
+    Setting{.flag = "state-dir",
+            .placeholder = "FOLDER",
+            .default_value = "",
+            .section = Section::report,
+            .help = "keep the run's state here, on a volume that outlives the container, so that `jobinit watch` or "
+                    "the next run can report it when jobinit itself is killed",
+            .assign = assign<&Settings::state_dir>,
+            .clear = clear<&Settings::state_dir>},
     Setting{.flag = "quiet",
             .placeholder = "",
             .default_value = "false",

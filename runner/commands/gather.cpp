@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "jobinit/base/environment.hpp"
+#include "jobinit/cli/check.hpp"
 #include "jobinit/job/job_file.hpp"
 #include "jobinit/kernel/fd.hpp"
 
@@ -92,6 +93,9 @@ Gathered gather(const Invocation& invocation) {
   gathered.resolved = cli::resolve(std::move(given));
   std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(),
             std::back_inserter(gathered.problems));
+  for (std::string& problem : cli::contradictions(gathered.resolved.settings, gathered.now)) {
+    gathered.problems.push_back(std::move(problem));
+  }
   parse_sinks(gathered);
   return gathered;
 }

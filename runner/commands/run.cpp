@@ -3,10 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "jobinit/base/environment.hpp"
-#include "jobinit/cli/check.hpp"
 #include "jobinit/cli/help.hpp"
 #include "jobinit/commands/gather.hpp"
+#include "jobinit/commands/lost.hpp"
 #include "jobinit/deliver/courier.hpp"
+#include "jobinit/deliver/state_dir.hpp"
 #include "jobinit/job/job_spec.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/process.hpp"
@@ -107,6 +108,14 @@ class Run {
         tell(fmt::format("warning: {}; orphans of the job will not be reaped here", done.failure().message));
       }
     }
+    if (const auto signal = keep_state(*signalfd)) {
+      Outcome outcome;
+      outcome.started_at = outcome.ended_at = std::chrono::system_clock::now();
+      outcome.verdict = supervise::judge(Cause::stopped, 128 + *signal, make_exit_policy(settings));
+      outcome.problems.emplace_back("asked to stop before the job was started");
+      outcome.platform_kill_at = std::chrono::steady_clock::now() + settings.stop_grace;
+      return finish(std::move(outcome), *signalfd);
+    }
     return finish(run_job(*signalfd), *signalfd);
   }
 
@@ -119,9 +128,6 @@ class Run {
 
   void check_settings() {
     const cli::Settings& settings = gathered_.resolved.settings;
-    for (std::string& problem : cli::contradictions(settings, now_)) {
-      gathered_.problems.push_back(std::move(problem));
-    }
     if (settings.cpu_timeout > Duration::zero() && !kernel::has_procfs()) {
       gathered_.problems.emplace_back("cpu-timeout: without /proc nobody knows how much CPU time the job has used");
     }
@@ -131,6 +137,46 @@ class Run {
           "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
     } else if (!command.empty() && command.front().empty()) {
       gathered_.problems.emplace_back("the command's name is empty");
+    }
+  }
+
+  // A safety net: what goes wrong with it is told, and does not keep the job from running. Returns the signal, if
+  // somebody asked to stop meanwhile.
+  std::optional<int> keep_state(const kernel::Fd& signalfd) {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (settings.state_dir.empty()) {
+      return std::nullopt;
+    }
+    std::optional<int> asked;
+    if (!gathered_.sinks.empty()) {
+      const supervise::Policy policy = make_policy(settings);
+      LostRuns(gathered_, invocation_.environment, signals_, signalfd, [policy, &asked](int signal) {
+        const bool stop = supervise::is_stop_request(policy, signal);
+        if (stop && !asked) {
+          asked = signal;
+        }
+        return stop;
+      }).report_all(settings.state_dir);
+    }
+    auto state = deliver::KeptState::open(settings.state_dir, subject_.run_id);
+    if (!state) {
+      tell(fmt::format("warning: --state-dir: {}; if jobinit is killed, nobody will report it",
+                       state.failure().message));
+      return asked;
+    }
+    state_ = std::move(*state);
+    Outcome started;
+    started.started_at = std::chrono::system_clock::now();
+    keep(report::make_lost_report(subject_, started));
+    return asked;
+  }
+
+  void keep(const report::Document& report) const {
+    if (!state_) {
+      return;
+    }
+    if (const auto kept = state_->keep(report); !kept) {
+      tell_at_once(fmt::format("warning: --state-dir: {}", kept.failure().message));
     }
   }
 
@@ -171,12 +217,15 @@ class Run {
     plan.exits = make_exit_policy(settings);
     plan.retry = make_retry_policy(settings);
     if (settings.deadline) {
-      plan.deadline = next_occurrence(*settings.deadline, now_);
+      plan.deadline = next_occurrence(*settings.deadline, gathered_.now);
     }
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
     if (!settings.quiet) {
       plan.say = tell_at_once;
+    }
+    if (state_) {
+      plan.on_failed_attempt = [this](const Outcome& so_far) { keep(report::make_lost_report(subject_, so_far)); };
     }
     return plan;
   }
@@ -228,8 +277,9 @@ class Run {
     if (outcome.unkillable) {
       tell("a process did not end on SIGKILL (it hangs in the kernel) and was left behind");
     }
-    const bool wanted = !gathered_.sinks.empty() || !settings.after.empty();
+    const bool wanted = !gathered_.sinks.empty() || !settings.after.empty() || state_;
     const report::Document document = wanted ? report::make_report(subject_, outcome) : report::Document();
+    keep(document);
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
     options.timeout = settings.report_timeout;
@@ -248,6 +298,9 @@ class Run {
         std::all_of(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
     if (!settings.quiet) {
       tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries));
+    }
+    if (state_) {
+      state_->drop();
     }
     run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
@@ -312,7 +365,7 @@ class Run {
   kernel::SignalState signals_;
   Gathered gathered_;
   report::Subject subject_;
-  std::chrono::system_clock::time_point now_ = std::chrono::system_clock::now();
+  std::optional<deliver::KeptState> state_;
 };
 
 }  // namespace

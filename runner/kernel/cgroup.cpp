@@ -150,9 +150,14 @@ std::optional<std::uint64_t> MemoryCgroup::peak() const {
   return number_in(folders_.front() + (version_ == 2 ? "/memory.peak" : "/memory.max_usage_in_bytes"));
 }
 
-std::optional<std::uint64_t> MemoryCgroup::oom_kills() const {
-  return version_ == 2 ? value_in(folders_.front() + "/memory.events", "oom_kill")
-                       : value_in(folders_.front() + "/memory.oom_control", "oom_kill");
+std::optional<std::uint64_t> MemoryCgroup::oom_kills() const { return oom_kills_in(oom_file()); }
+
+std::string MemoryCgroup::oom_file() const {
+  return folders_.front() + (version_ == 2 ? "/memory.events" : "/memory.oom_control");
+}
+
+std::optional<std::uint64_t> MemoryCgroup::oom_kills_in(const std::string& oom_file) {
+  return value_in(oom_file, "oom_kill");
 }
 
 bool MemoryCgroup::exclusive(const std::set<pid_t>& known) const {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <vector>
 
 namespace jobinit::kernel {
 
@@ -90,10 +91,13 @@ bool same_file(int a, int b) {
   return ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-void wait_until_readable(const Fd& fd, std::chrono::nanoseconds at_most) {
+void wait_until_readable(std::initializer_list<int> fds, std::chrono::nanoseconds at_most) {
   const auto whole = std::chrono::ceil<std::chrono::milliseconds>(at_most).count();
-  pollfd watched{.fd = fd.get(), .events = POLLIN, .revents = 0};
-  ::poll(&watched, 1, static_cast<int>(std::clamp<std::int64_t>(whole, 0, INT_MAX)));
+  std::vector<pollfd> watched;
+  for (const int fd : fds) {
+    watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+  }
+  ::poll(watched.data(), watched.size(), static_cast<int>(std::clamp<std::int64_t>(whole, 0, INT_MAX)));
 }
 
 bool write_patiently(int fd, std::string_view text, std::chrono::milliseconds patience) {

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "jobinit/base/moment.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/cli/settings.hpp"
 #include "jobinit/report/version.hpp"
@@ -186,6 +187,7 @@ std::string ending_sentence(const Outcome& outcome) {
           "was not started: {} wrong with its settings",
           outcome.problems.size() == 1 ? "1 thing is" : fmt::format("{} things are", outcome.problems.size()));
     case Cause::not_started: return fmt::format("could not be started{}", why(outcome));
+    case Cause::lost: return "was lost: its jobinit died without a word (SIGKILL, or the machine went away)";
     case Cause::internal: return fmt::format("has no known ending: jobinit itself failed{}", why(outcome));
   }
   return "";
@@ -194,7 +196,7 @@ std::string ending_sentence(const Outcome& outcome) {
 std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
   const std::string sentence = fmt::format("{} {}", valid_utf8(subject.job_name), ending_sentence(outcome));
   const Cause cause = outcome.verdict.cause;
-  if (cause == Cause::rejected || cause == Cause::not_started || cause == Cause::internal) {
+  if (cause == Cause::rejected || cause == Cause::not_started || cause == Cause::internal || cause == Cause::lost) {
     return sentence;  // there was no job that could have lasted and used something
   }
   return fmt::format("{} after {}{}{}{}", sentence, human_duration(outcome.duration), attempts_part(outcome),
@@ -231,6 +233,36 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
                          {"leftover", outcome.leftover},
                          {"killed", outcome.killed},
                          {"unkillable", outcome.unkillable}};
+  return report;
+}
+
+// The code that a container has whose PID 1 got SIGKILL.
+constexpr int kKilledCode = 137;
+
+Document make_lost_report(const Subject& subject, const supervise::Outcome& so_far) {
+  Outcome outcome = so_far;
+  outcome.verdict = {Cause::lost, kKilledCode, std::nullopt, std::nullopt};
+  outcome.limit.reset();
+  outcome.ended_at = outcome.started_at;
+  return make_report(subject, outcome);
+}
+
+Document found_lost(Document report, bool out_of_memory, std::chrono::system_clock::time_point noticed) {
+  Document& outcome = report["outcome"];
+  if (outcome["cause"] != std::string(cause_name(Cause::lost))) {
+    return report;
+  }
+  if (out_of_memory) {
+    outcome["cause"] = cause_name(Cause::oom_killed);
+    outcome["signal"] = "SIGKILL";
+    outcome["summary"] = fmt::format("{} was killed by the kernel, out of memory, and its jobinit with it",
+                                     report["job"].value("name", std::string("job")));
+  }
+  report["times"]["ended_at"] = timestamp(noticed);
+  const auto started = parse_moment(report["times"].value("started_at", std::string()));
+  if (started && started->at && *started->at < noticed) {
+    report["times"]["duration_seconds"] = seconds(noticed - *started->at);
+  }
   return report;
 }
 

@@ -25,7 +25,13 @@ class Attempts {
       Outcome one = attempt(number);
       all = number == 1 ? std::move(one) : merge(all, std::move(one));
       all.attempts = attempts_;
-      if (!worth_retrying(plan_.retry, all, number) || !pause(number, all)) {
+      if (!worth_retrying(plan_.retry, all, number)) {
+        break;
+      }
+      if (plan_.on_failed_attempt) {
+        plan_.on_failed_attempt(all);
+      }
+      if (!pause(number, all)) {
         break;
       }
     }
@@ -65,7 +71,7 @@ class Attempts {
                     human_duration(wait)));
     const TimePoint until = std::chrono::steady_clock::now() + wait;
     for (TimePoint now = std::chrono::steady_clock::now(); now < until; now = std::chrono::steady_clock::now()) {
-      kernel::wait_until_readable(signalfd_, until - now);
+      kernel::wait_until_readable({signalfd_.get()}, until - now);
       for (const kernel::ReceivedSignal& signal : kernel::read_signals(signalfd_)) {
         if (is_stop_request(plan_.policy, signal.number)) {
           ended.platform_kill_at = std::chrono::steady_clock::now() + plan_.policy.stop_grace;

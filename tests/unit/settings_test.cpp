@@ -27,12 +27,12 @@ auto everything(const Settings& settings) {
                watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace,
                report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max,
                before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
-               report_to, report_timeout, report_required, quiet] = settings;
+               report_to, report_timeout, report_required, state_dir, quiet] = settings;
   return std::tuple(command, job_file, name, timeout, deadline, attempt_timeout, start_timeout, idle_timeout,
                     cpu_timeout, watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number,
                     stop_grace, report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff,
                     retry_backoff_max, before, before_timeout, after, after_timeout, success_codes, exit_code,
-                    remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, quiet);
+                    remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, state_dir, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -58,6 +58,7 @@ constexpr std::array kSamples{
     Samples{"COMMAND", {R"(["./a","b c"])", "./b --x", R"(["c"])", "d | e"}, "[1]"},
     Samples{"FILE", {"/a.json", "/b.json", "/c.json", "/d.json"}, nullptr},
     Samples{"NAME", {"feed a", "feed,b", "feed=c", "feed-d"}, nullptr},
+    Samples{"FOLDER", {"/a", "/b", "/c", "/d"}, nullptr},
     Samples{"DURATION", {"7m", "11s", "PT13M", "17ms"}, "7 minutes"},
     Samples{"SIGNAL", {"INT", "SIGUSR1", "RTMIN+1", "3"}, "SIGNOT"},
     Samples{"CODE,...", {"0,3", "4", "5,6,7", "8"}, "0,256"},

@@ -20,6 +20,7 @@ enum class Cause {
   rejected,      // a bad setting: nothing was started
   not_started,   // exec failed
   internal,      // jobinit itself failed
+  lost,          // jobinit died without a word; told by `watch`, or by the next run
 };
 
 std::string_view cause_name(Cause cause);

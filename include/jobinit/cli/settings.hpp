@@ -77,6 +77,7 @@ struct Settings {
   std::vector<std::string> report_to;
   Duration report_timeout{};
   bool report_required = false;
+  std::string state_dir;
   bool quiet = false;
 };
 

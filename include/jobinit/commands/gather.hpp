@@ -15,9 +15,10 @@ struct Gathered {
   cli::Arguments arguments;
   cli::Resolved resolved;
   platform::Platform platform;
-  std::vector<deliver::Sink> sinks;     // those that could be understood
-  std::vector<std::string> sink_texts;  // the same, as given
-  std::vector<std::string> problems;    // all of them, from every source
+  std::vector<deliver::Sink> sinks;                                              // those that could be understood
+  std::vector<std::string> sink_texts;                                           // the same, as given
+  std::vector<std::string> problems;                                             // all of them, from every source
+  std::chrono::system_clock::time_point now = std::chrono::system_clock::now();  // what a time of day is seen from
 };
 
 Gathered gather(const Invocation& invocation);

@@ -29,6 +29,9 @@ class MemoryCgroup {
   std::optional<std::uint64_t> peak() const;
   // How many processes of this group the OOM killer has killed; nullopt where the kernel does not say.
   std::optional<std::uint64_t> oom_kills() const;
+  // The file with that count, for somebody who looks when this process is gone.
+  std::string oom_file() const;
+  static std::optional<std::uint64_t> oom_kills_in(const std::string& oom_file);
   // True when this process, its parent and those it knows are alone in the group, so that what it counts is ours.
   bool exclusive(const std::set<pid_t>& known = {}) const;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,8 +61,8 @@ void close_outputs();
 // True when both are the same open file, as after 2>&1: then one pipe keeps the order between the two.
 bool same_file(int a, int b);
 
-// Waits at most this long (rounded up to milliseconds) until there is something to read (poll(2)).
-void wait_until_readable(const Fd& fd, std::chrono::nanoseconds at_most);
+// Waits at most this long (rounded up to milliseconds) until one of them has something to read (poll(2)).
+void wait_until_readable(std::initializer_list<int> fds, std::chrono::nanoseconds at_most);
 
 // Writes all of it, waiting at most `patience` for a reader that stands still. Never blocks longer, never raises
 // SIGPIPE where that is ignored; false when something could not be written. For words of jobinit's own, not for the

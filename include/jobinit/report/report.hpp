@@ -30,6 +30,11 @@ struct Subject {
 
 Document make_report(const Subject& subject, const supervise::Outcome& outcome);
 
+// What is to be told of a run that has started, should nobody be left to tell how it ended; and the same once that has
+// come to pass, with the time when it was noticed. A report that is not of that kind is returned as it is.
+Document make_lost_report(const Subject& subject, const supervise::Outcome& so_far);
+Document found_lost(Document report, bool out_of_memory, std::chrono::system_clock::time_point noticed);
+
 // Reads a saved report. Errors: not JSON, not a report, a schema version from the future.
 Result<Document> parse_report(std::string_view text);
 

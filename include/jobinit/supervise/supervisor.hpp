@@ -16,9 +16,10 @@ struct RunPlan {
   ExitPolicy exits;
   RetryPolicy retry;
   std::optional<std::chrono::system_clock::time_point> deadline;
-  bool notify = false;                          // give the job a $NOTIFY_SOCKET
-  std::size_t tail = 0;                         // bytes of last words to keep
-  std::function<void(const std::string&)> say;  // for people, while the run goes on; must not block
+  bool notify = false;                                    // give the job a $NOTIFY_SOCKET
+  std::size_t tail = 0;                                   // bytes of last words to keep
+  std::function<void(const std::string&)> say;            // for people, while the run goes on; must not block
+  std::function<void(const Outcome&)> on_failed_attempt;  // before the wait for the next one
 };
 
 // Blocks until the job, with all its attempts, and everything it left behind is gone. Does not throw: an exception

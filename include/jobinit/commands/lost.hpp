@@ -1,0 +1,33 @@
+// Reporting runs that were lost, for `watch` and for the next run in the same state folder.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+
+#include "jobinit/commands/gather.hpp"
+#include "jobinit/kernel/signals.hpp"
+
+namespace jobinit::commands {
+
+class LostRuns {
+ public:
+  // All of it must outlive this. `is_stop_request` cuts a delivery short.
+  LostRuns(const Gathered& gathered, std::span<const std::string> environment, const kernel::SignalState& signals,
+           const kernel::Fd& signalfd, std::function<bool(int)> is_stop_request);
+
+  // Delivers what there is to every sink; what could not be delivered stays for the next time. False when something
+  // did.
+  bool report_all(const std::string& folder);
+
+ private:
+  const Gathered& gathered_;
+  std::span<const std::string> environment_;
+  const kernel::SignalState& signals_;
+  const kernel::Fd& signalfd_;
+  std::function<bool(int)> is_stop_request_;
+  std::set<std::string> told_;  // problems, each of which is told once
+};
+
+}  // namespace jobinit::commands

@@ -1,0 +1,51 @@
+#include "jobinit/commands/lost.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "jobinit/deliver/courier.hpp"
+#include "jobinit/deliver/state_dir.hpp"
+
+namespace jobinit::commands {
+
+LostRuns::LostRuns(const Gathered& gathered, std::span<const std::string> environment,
+                   const kernel::SignalState& signals, const kernel::Fd& signalfd,
+                   std::function<bool(int)> is_stop_request)
+    : gathered_(gathered),
+      environment_(environment),
+      signals_(signals),
+      signalfd_(signalfd),
+      is_stop_request_(std::move(is_stop_request)) {}
+
+bool LostRuns::report_all(const std::string& folder) {
+  std::vector<std::string> problems;
+  bool all = true;
+  for (const deliver::AbandonedRun& run : deliver::find_abandoned(folder, problems)) {
+    deliver::CourierOptions options;
+    options.environment.assign(environment_.begin(), environment_.end());
+    options.timeout = gathered_.resolved.settings.report_timeout;
+    options.after_stop = gathered_.resolved.settings.report_reserve;
+    options.is_stop_request = is_stop_request_;
+    bool delivered = true;
+    for (const deliver::Delivery& one :
+         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, run.report, options, signals_, signalfd_)) {
+      if (!one.delivered) {
+        delivered = false;
+        problems.push_back(fmt::format("report to {} not delivered, to be tried again: {}", one.sink, one.detail));
+      }
+    }
+    if (delivered) {
+      tell(fmt::format("{} (run {})", run.report["outcome"].value("summary", std::string()),
+                       run.report.value("run_id", std::string())));
+      deliver::remove(run);
+    }
+    all = all && delivered;
+  }
+  for (const std::string& problem : problems) {
+    if (told_.insert(problem).second) {
+      tell(problem);
+    }
+  }
+  return all && problems.empty();
+}
+
+}  // namespace jobinit::commands
