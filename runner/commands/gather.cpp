@@ -62,6 +62,34 @@ void parse_sinks(Gathered& gathered) {
   }
 }
 
+std::string where(const cli::Resolved& resolved, std::string_view flag) {
+  const auto origin = resolved.origin.find(flag);
+  return origin == resolved.origin.end() ? fmt::format("--{}", flag) : origin->second.where;
+}
+
+// What a launch setting alone cannot say: whether it fits the image's users, jobinit's own rights, the other settings.
+void check_launch(Gathered& gathered) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  const kernel::Ids own = kernel::own_ids();
+  job::FoundIdentity found = job::find_identity(settings.user, settings.group, own);
+  for (const job::IdentityProblem& problem : found.problems) {
+    gathered.problems.push_back(fmt::format("{}: {}", where(gathered.resolved, problem.setting), problem.message));
+  }
+  gathered.identity = std::move(found.identity);
+  const auto& user = gathered.identity.user;
+  if (user && *user != own.user && kernel::may_change_user_but_not_signal()) {
+    gathered.problems.push_back(
+        fmt::format("{}: jobinit could start the job as user {}, but not end it: it has CAP_SETUID, but not CAP_KILL",
+                    where(gathered.resolved, "user"), *user));
+  }
+  const auto clear = gathered.resolved.origin.find("env-clear");
+  const bool never_mentioned = clear == gathered.resolved.origin.end() || clear->second.source == Source::builtin;
+  if (!settings.env_keep.empty() && never_mentioned) {
+    gathered.problems.push_back(fmt::format("{}: keeps nothing without --env-clear: the job gets all variables anyhow",
+                                            where(gathered.resolved, "env-keep")));
+  }
+}
+
 // /proc/PID/cmdline is open to everybody, the job included, and shows this memory (proc(5)).
 void hide_credentials(const std::vector<cli::Place>& places, std::span<char* const> raw) {
   for (const cli::Place& place : places) {
@@ -92,6 +120,7 @@ Gathered gather(const Invocation& invocation) {
   gathered.resolved = cli::resolve(std::move(given));
   std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(),
             std::back_inserter(gathered.problems));
+  check_launch(gathered);
   parse_sinks(gathered);
   return gathered;
 }

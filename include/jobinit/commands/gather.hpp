@@ -7,6 +7,7 @@
 #include "jobinit/cli/resolve.hpp"
 #include "jobinit/commands/commands.hpp"
 #include "jobinit/deliver/sink.hpp"
+#include "jobinit/job/identity.hpp"
 #include "jobinit/platform/platform.hpp"
 
 namespace jobinit::commands {
@@ -15,6 +16,7 @@ struct Gathered {
   cli::Arguments arguments;
   cli::Resolved resolved;
   platform::Platform platform;
+  job::Identity identity;
   std::vector<deliver::Sink> sinks;     // those that could be understood
   std::vector<std::string> sink_texts;  // the same, as given
   std::vector<std::string> problems;    // all of them, from every source
