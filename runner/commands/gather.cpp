@@ -67,8 +67,7 @@ std::string where(const cli::Resolved& resolved, std::string_view flag) {
   return origin == resolved.origin.end() ? fmt::format("--{}", flag) : origin->second.where;
 }
 
-// What a launch setting alone cannot say: whether it fits the image's users, jobinit's own rights, the other settings.
-void check_launch(Gathered& gathered) {
+void find_identity(Gathered& gathered) {
   const cli::Settings& settings = gathered.resolved.settings;
   const kernel::Ids own = kernel::own_ids();
   job::FoundIdentity found = job::find_identity(settings.user, settings.group, own);
@@ -81,12 +80,6 @@ void check_launch(Gathered& gathered) {
     gathered.problems.push_back(
         fmt::format("{}: jobinit could start the job as user {}, but not end it: it has CAP_SETUID, but not CAP_KILL",
                     where(gathered.resolved, "user"), *user));
-  }
-  const auto clear = gathered.resolved.origin.find("env-clear");
-  const bool never_mentioned = clear == gathered.resolved.origin.end() || clear->second.source == Source::builtin;
-  if (!settings.env_keep.empty() && never_mentioned) {
-    gathered.problems.push_back(fmt::format("{}: keeps nothing without --env-clear: the job gets all variables anyhow",
-                                            where(gathered.resolved, "env-keep")));
   }
 }
 
@@ -120,9 +113,21 @@ Gathered gather(const Invocation& invocation) {
   gathered.resolved = cli::resolve(std::move(given));
   std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(),
             std::back_inserter(gathered.problems));
-  check_launch(gathered);
   parse_sinks(gathered);
   return gathered;
+}
+
+void check_launch(Gathered& gathered) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  if (!settings.user.empty() || !settings.group.empty()) {
+    find_identity(gathered);
+  }
+  const auto clear = gathered.resolved.origin.find("env-clear");
+  const bool never_mentioned = clear == gathered.resolved.origin.end() || clear->second.source == Source::builtin;
+  if (!settings.env_keep.empty() && never_mentioned) {
+    gathered.problems.push_back(fmt::format("{}: keeps nothing without --env-clear: the job gets all variables anyhow",
+                                            where(gathered.resolved, "env-keep")));
+  }
 }
 
 std::string take_operands_as_command(Gathered& gathered) {

@@ -61,8 +61,8 @@ supervise::RetryPolicy make_retry_policy(const cli::Settings& settings) {
   return policy;
 }
 
-supervise::Setup make_setup(const cli::Settings& settings, const job::Identity& identity) {
-  supervise::Setup setup;
+supervise::ProcessSetup make_setup(const cli::Settings& settings, const job::Identity& identity) {
+  supervise::ProcessSetup setup;
   for (const auto& [name, limit] : settings.limit) {
     setup.limits.push_back({name, limit});
   }
@@ -106,6 +106,7 @@ class Run {
     if (const std::string unused = take_operands_as_command(gathered_); !unused.empty()) {
       tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
     }
+    check_launch(gathered_);
     check_settings();
     subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
                 settings.command,       gathered_.platform.name,

@@ -148,7 +148,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-std::string by_whom(const Setup& setup) { return setup.user ? fmt::format(" by user {}", *setup.user) : ""; }
+std::string by_whom(const ProcessSetup& setup) { return setup.user ? fmt::format(" by user {}", *setup.user) : ""; }
 
 std::string place(const LaunchOptions& options) {
   const bool relative = !options.argv.front().starts_with('/') && !options.setup.folder.empty();

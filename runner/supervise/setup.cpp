@@ -13,7 +13,7 @@ std::string shown(const kernel::Limit& limit) {
 }
 
 // What was wanted, as the setting would say it.
-std::string wish(const SetupFailure& failure, const Setup& setup) {
+std::string wish(const SetupFailure& failure, const ProcessSetup& setup) {
   switch (failure.step) {
     case SetupStep::limit: {
       const NamedLimit& limit = setup.limits[failure.limit];
@@ -69,7 +69,7 @@ std::string_view advice(const SetupFailure& failure) {
 // hinders none of the steps; it comes when nothing can be needed any more.
 //
 // All of this is the child's own: vfork(2) shares memory, not credentials, limits, umask or folder.
-SetupFailure set_up(const Setup& setup) {
+SetupFailure set_up(const ProcessSetup& setup) {
   for (std::size_t i = 0; i < setup.limits.size(); ++i) {
     if (const int code = kernel::set_limit(setup.limits[i].limit); code != 0) {
       return {SetupStep::limit, i, code};
@@ -107,7 +107,7 @@ SetupFailure set_up(const Setup& setup) {
   return {};
 }
 
-Error explain(const SetupFailure& failure, const Setup& setup) {
+Error explain(const SetupFailure& failure, const ProcessSetup& setup) {
   Error told = system_error(failure.code, wish(failure, setup));
   told.message += advice(failure);
   return told;

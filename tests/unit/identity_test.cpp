@@ -170,12 +170,14 @@ TEST(LookupInABrokenImage, AFileThatCannotBeReadIsTold) {
 TEST(Accounts, LinesThatAreNoneAreLeftOut) {
   const test::Machine image{kImage};
   std::vector<std::string> names;
-  for (const kernel::User& user : *kernel::read_users(image.root())) {
+  const auto users = kernel::read_users(image.root());
+  const auto groups = kernel::read_groups(image.root());
+  for (const kernel::User& user : *users) {
     names.push_back(user.name);
   }
   EXPECT_THAT(names, ElementsAre("root", "app", "worker", "twin", "homeless", "last"));
   names.clear();
-  for (const kernel::Group& group : *kernel::read_groups(image.root())) {
+  for (const kernel::Group& group : *groups) {
     names.push_back(group.name);
   }
   EXPECT_THAT(names, ElementsAre("root", "users", "batch", "logs", "apple", "bare"));

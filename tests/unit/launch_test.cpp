@@ -143,8 +143,8 @@ TEST(VariablePattern, IsANameNotAnAssignment) {
 namespace jobinit::supervise {
 namespace {
 
-TEST(Setup, AFailedStepIsToldAsItsSettingAndTheErrno) {
-  Setup setup;
+TEST(SetUp, AFailedStepIsToldAsItsSettingAndTheErrno) {
+  ProcessSetup setup;
   setup.limits = {{"core", {RLIMIT_CORE, 0, 0}}, {"nofile", {RLIMIT_NOFILE, 1024, kernel::kUnlimited}}};
   setup.niceness = -5;
   setup.group = 100;
@@ -155,9 +155,9 @@ TEST(Setup, AFailedStepIsToldAsItsSettingAndTheErrno) {
     const char* message;
   };
   const auto told = [&](const Row& row) {
-    const Error told = explain(row.failure, setup);
-    EXPECT_EQ(told.code, row.failure.code);
-    EXPECT_EQ(told.message, row.message);
+    const Error failure = explain(row.failure, setup);
+    EXPECT_EQ(failure.code, row.failure.code);
+    EXPECT_EQ(failure.message, row.message);
   };
   told({{SetupStep::limit, 1, EPERM},
         "--limit nofile=1024:unlimited: Operation not permitted; above the present hard limit it takes "
@@ -178,7 +178,7 @@ TEST(Setup, AFailedStepIsToldAsItsSettingAndTheErrno) {
   told({{SetupStep::user, 0, EAGAIN}, "--user: becoming user 7: Resource temporarily unavailable"});
 }
 
-TEST(Setup, NothingToDoCannotFail) { EXPECT_EQ(set_up(Setup()).code, 0); }
+TEST(SetUp, NothingToDoCannotFail) { EXPECT_EQ(set_up(ProcessSetup()).code, 0); }
 
 }  // namespace
 }  // namespace jobinit::supervise

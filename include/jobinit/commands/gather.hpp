@@ -24,6 +24,10 @@ struct Gathered {
 
 Gathered gather(const Invocation& invocation);
 
+// What a launch setting alone cannot say: whether it fits the image's users, jobinit's own rights, the other settings.
+// For those subcommands that mean to start the job: `deliver` may run where its user is not known.
+void check_launch(Gathered& gathered);
+
 // Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is
 // now not used; empty: nowhere.
 std::string take_operands_as_command(Gathered& gathered);

@@ -18,7 +18,7 @@ struct LaunchOptions {
   int stdout_fd = 1;
   int stderr_fd = 2;
   std::optional<int> oom_score_adj;
-  Setup setup;
+  ProcessSetup setup;
   std::optional<std::string> executable;  // run this file, whatever argv[0] says
 };
 

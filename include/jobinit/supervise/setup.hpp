@@ -16,7 +16,7 @@ struct NamedLimit {
 };
 
 // Prepared in the parent, since the child may not allocate. What is unset or empty stays as it is.
-struct Setup {
+struct ProcessSetup {
   std::vector<NamedLimit> limits;
   std::optional<int> niceness;
   kernel::Capabilities dropped = 0;
@@ -37,9 +37,9 @@ struct SetupFailure {
 };
 
 // In the child. Async-signal-safe; the order of the steps is told in setup.cpp.
-SetupFailure set_up(const Setup& setup);
+SetupFailure set_up(const ProcessSetup& setup);
 
 // In the parent: "--chdir /data: No such file or directory".
-Error explain(const SetupFailure& failure, const Setup& setup);
+Error explain(const SetupFailure& failure, const ProcessSetup& setup);
 
 }  // namespace jobinit::supervise
