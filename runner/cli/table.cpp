@@ -365,7 +365,7 @@ constexpr std::array kTable{
             .placeholder = "",
             .default_value = "false",
             .section = Section::launch,
-            .help = "the job gets no environment variable but those of --env-keep",
+            .help = "the job gets no environment variables but those of --env-keep and jobinit's own",
             .assign = assign<&Settings::env_clear>,
             .clear = clear<&Settings::env_clear>},
     Setting{.flag = "env-keep",
