@@ -5,7 +5,7 @@
 namespace jobinit::cli {
 namespace {
 
-constexpr std::array kSections{Section::job,        Section::limits, Section::ending, Section::retries,
+constexpr std::array kSections{Section::job,        Section::launch, Section::limits, Section::ending, Section::retries,
                                Section::exit_codes, Section::memory, Section::logs,   Section::report};
 
 constexpr std::string_view kHead = R"(jobinit: the init for containers that run one job and exit

@@ -199,6 +199,44 @@ Result<void> assign_retries(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> parse(std::string_view text, Limits& into) { return add_limit(text, into); }
+
+Result<void> assign_umask(Settings& settings, std::string_view text) {
+  const auto mask = parse_umask(text);
+  if (!mask) {
+    return mask.failure();
+  }
+  settings.umask = *mask;
+  return {};
+}
+
+Result<void> assign_nice(Settings& settings, std::string_view text) {
+  const auto value = parse_integer(text, -20, 19);
+  if (!value) {
+    return value.failure();
+  }
+  settings.nice = static_cast<int>(*value);
+  return {};
+}
+
+Result<void> assign_drop_caps(Settings& settings, std::string_view text) {
+  const auto capabilities = parse_capability(text);
+  if (!capabilities) {
+    return capabilities.failure();
+  }
+  settings.drop_caps |= *capabilities;
+  return {};
+}
+
+Result<void> assign_env_keep(Settings& settings, std::string_view text) {
+  auto pattern = parse_variable_pattern(text);
+  if (!pattern) {
+    return pattern.failure();
+  }
+  settings.env_keep.push_back(std::move(*pattern));
+  return {};
+}
+
 template <auto Member>
 Result<void> assign(Settings& settings, std::string_view text) {
   return parse(text, settings.*Member);
@@ -260,6 +298,84 @@ constexpr std::array kTable{
             .help = "the job's name in reports and metrics; without this, the platform's name for it, or the command's",
             .assign = assign<&Settings::name>,
             .clear = clear<&Settings::name>},
+    Setting{.flag = "user",
+            .placeholder = "USER[:GROUP]",
+            .default_value = "",
+            .section = Section::launch,
+            .help =
+                "run the job as this user, by name or number; without a group, with the groups that /etc/passwd and "
+                "/etc/group give the user",
+            .assign = assign<&Settings::user>,
+            .clear = clear<&Settings::user>},
+    Setting{.flag = "group",
+            .placeholder = "GROUP",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "run the job with this group, by name or number, and no other",
+            .assign = assign<&Settings::group>,
+            .clear = clear<&Settings::group>},
+    Setting{.flag = "chdir",
+            .placeholder = "DIR",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "the job's working folder; a command with a slash is sought from there",
+            .assign = assign<&Settings::chdir>,
+            .clear = clear<&Settings::chdir>},
+    Setting{.flag = "umask",
+            .placeholder = "OCTAL",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "the permissions that files of the job do not get, e.g. 027",
+            .assign = assign_umask,
+            .clear = clear<&Settings::umask>},
+    Setting{.flag = "nice",
+            .placeholder = "NICENESS",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "the job's niceness: -20 (first in line for the CPU) to 19 (last)",
+            .assign = assign_nice,
+            .clear = clear<&Settings::nice>},
+    Setting{.flag = "limit",
+            .placeholder = "NAME=SOFT[:HARD],...",
+            .default_value = "",
+            .section = Section::launch,
+            .help =
+                "resource limits, e.g. nofile=1024:4096,core=0,stack=unlimited; one value is both; names: as, core, "
+                "cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, "
+                "stack",
+            .repeatable = true,
+            .assign = assign<&Settings::limit>,
+            .clear = clear<&Settings::limit>},
+    Setting{.flag = "no-new-privs",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::launch,
+            .help = "no program that the job starts gets more privileges than the job has (sudo, setuid files)",
+            .assign = assign<&Settings::no_new_privs>,
+            .clear = clear<&Settings::no_new_privs>},
+    Setting{.flag = "drop-caps",
+            .placeholder = "CAP,...",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "capabilities that the job and what it starts never have, e.g. CAP_NET_RAW,CAP_SYS_CHROOT, or ALL",
+            .repeatable = true,
+            .assign = assign_drop_caps,
+            .clear = clear<&Settings::drop_caps>},
+    Setting{.flag = "env-clear",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::launch,
+            .help = "the job gets no environment variables but those of --env-keep and jobinit's own",
+            .assign = assign<&Settings::env_clear>,
+            .clear = clear<&Settings::env_clear>},
+    Setting{.flag = "env-keep",
+            .placeholder = "NAME,...",
+            .default_value = "",
+            .section = Section::launch,
+            .help = "what --env-clear leaves; * and ? stand for letters, e.g. PATH,LC_*",
+            .repeatable = true,
+            .assign = assign_env_keep,
+            .clear = clear<&Settings::env_keep>},
     Setting{.flag = "timeout",
             .placeholder = "DURATION",
             .default_value = "0",
@@ -566,6 +682,7 @@ const Setting* find_by_key(std::string_view key) {
 std::string_view section_title(Section section) {
   switch (section) {
     case Section::job: return "Job";
+    case Section::launch: return "The job's process";
     case Section::limits: return "Limits";
     case Section::ending: return "Ending the job";
     case Section::retries: return "Again, before and after";

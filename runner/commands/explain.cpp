@@ -7,6 +7,7 @@ namespace jobinit::commands {
 
 int explain(const Invocation& invocation) {
   Gathered gathered = gather(invocation);
+  check_launch(gathered);
   take_operands_as_command(gathered);
   if (gathered.arguments.help) {
     return kernel::write_patiently(1, cli::help_text(), std::chrono::seconds(10)) ? 0 : 125;

@@ -63,6 +63,27 @@ void parse_sinks(Gathered& gathered) {
   }
 }
 
+std::string where(const cli::Resolved& resolved, std::string_view flag) {
+  const auto origin = resolved.origin.find(flag);
+  return origin == resolved.origin.end() ? fmt::format("--{}", flag) : origin->second.where;
+}
+
+void find_identity(Gathered& gathered) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  const kernel::Ids own = kernel::own_ids();
+  job::FoundIdentity found = job::find_identity(settings.user, settings.group, own);
+  for (const job::IdentityProblem& problem : found.problems) {
+    gathered.problems.push_back(fmt::format("{}: {}", where(gathered.resolved, problem.setting), problem.message));
+  }
+  gathered.identity = std::move(found.identity);
+  const auto& user = gathered.identity.user;
+  if (user && *user != own.user && kernel::may_change_user_but_not_signal()) {
+    gathered.problems.push_back(
+        fmt::format("{}: jobinit could start the job as user {}, but not end it: it has CAP_SETUID, but not CAP_KILL",
+                    where(gathered.resolved, "user"), *user));
+  }
+}
+
 // /proc/PID/cmdline is open to everybody, the job included, and shows this memory (proc(5)).
 void hide_credentials(const std::vector<cli::Place>& places, std::span<char* const> raw) {
   for (const cli::Place& place : places) {
@@ -98,6 +119,19 @@ Gathered gather(const Invocation& invocation) {
   }
   parse_sinks(gathered);
   return gathered;
+}
+
+void check_launch(Gathered& gathered) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  if (!settings.user.empty() || !settings.group.empty()) {
+    find_identity(gathered);
+  }
+  const auto clear = gathered.resolved.origin.find("env-clear");
+  const bool never_mentioned = clear == gathered.resolved.origin.end() || clear->second.source == Source::builtin;
+  if (!settings.env_keep.empty() && never_mentioned) {
+    gathered.problems.push_back(fmt::format("{}: keeps nothing without --env-clear: the job gets all variables anyhow",
+                                            where(gathered.resolved, "env-keep")));
+  }
 }
 
 std::string take_operands_as_command(Gathered& gathered) {

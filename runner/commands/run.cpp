@@ -62,6 +62,22 @@ supervise::RetryPolicy make_retry_policy(const cli::Settings& settings) {
   return policy;
 }
 
+supervise::ProcessSetup make_setup(const cli::Settings& settings, const job::Identity& identity) {
+  supervise::ProcessSetup setup;
+  for (const auto& [name, limit] : settings.limit) {
+    setup.limits.push_back({name, limit});
+  }
+  setup.niceness = settings.nice;
+  setup.dropped = settings.drop_caps;
+  setup.user = identity.user;
+  setup.group = identity.group;
+  setup.groups = identity.groups;
+  setup.no_new_privileges = settings.no_new_privs;
+  setup.umask = settings.umask;
+  setup.folder = settings.chdir;
+  return setup;
+}
+
 std::string deliveries_part(const std::vector<deliver::Delivery>& deliveries) {
   if (deliveries.empty()) {
     return "";
@@ -91,6 +107,7 @@ class Run {
     if (const std::string unused = take_operands_as_command(gathered_); !unused.empty()) {
       tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
     }
+    check_launch(gathered_);
     check_settings();
     subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
                 settings.command,       gathered_.platform.name,
@@ -207,12 +224,14 @@ class Run {
 
   supervise::RunPlan make_plan() const {
     const cli::Settings& settings = gathered_.resolved.settings;
-    const job::JobSpec spec = job::make_job_spec(settings, invocation_.environment, gathered_.platform.job_name);
+    const job::JobSpec spec =
+        job::make_job_spec(settings, invocation_.environment, gathered_.platform.job_name, gathered_.identity);
     supervise::RunPlan plan;
     plan.launch.argv = spec.argv;
     plan.launch.environment = spec.environment;
     set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
     plan.launch.oom_score_adj = settings.oom_score_adj;
+    plan.launch.setup = make_setup(settings, gathered_.identity);
     plan.policy = make_policy(settings);
     plan.exits = make_exit_policy(settings);
     plan.retry = make_retry_policy(settings);

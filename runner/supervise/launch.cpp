@@ -68,6 +68,8 @@ struct Child {
   const std::vector<const char*>& files;
   const std::vector<const char*>& argv;
   const std::vector<const char*>& environment;
+  SetupFailure& failed_step;  // the parent's: what is written here it reads once the child has ended
+  bool& is_there;             // whether a file of that name was found that could not be started
 
   template <typename Launcher>
   process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
@@ -83,12 +85,22 @@ struct Child {
     if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
       return failed(errno);
     }
+    give_pipes_to_user();
+    failed_step = set_up(options.setup);
+    // A change of credentials sets this anew, to what the machine's administrator likes (proc(5), suid_dumpable), and
+    // the memory is still the parent's.
+    kernel::hide_memory(true);
+    if (failed_step.code != 0) {
+      return failed(failed_step.code);
+    }
     kernel::restore_signals(signals);
     int failure = ENOENT;
     for (const char* file : files) {
       ::execve(file, const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
       // Like execvp(3): go on where there is no such file; remember a file that may not be executed.
       if (errno == ENOENT || errno == ENOTDIR) {
+        // Asked here, where folder and user are the job's.
+        is_there = is_there || ::access(file, F_OK) == 0;
         continue;
       }
       failure = errno;
@@ -106,6 +118,18 @@ struct Child {
   }
 
  private:
+  // Or the job could not open /dev/stdout, which asks for the owner of the pipe behind it. What was inherited stays its
+  // owner's. Without CAP_CHOWN it stays so: no job depends on it that did not before.
+  void give_pipes_to_user() const {
+    if (!options.setup.user) {
+      return;
+    }
+    for (const int fd : {options.stdout_fd, options.stderr_fd}) {
+      if (fd > 2) {
+        [[maybe_unused]] const int given = ::fchown(fd, *options.setup.user, static_cast<gid_t>(-1));
+      }
+    }
+  }
   static bool put(int from, int to) { return from == to || ::dup2(from, to) == to; }
   // The launcher sends the global errno to the parent, not the code it is given.
   static process::error_code failed(int failure) {
@@ -124,7 +148,14 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-LaunchFailure explain(int code, const LaunchOptions& options) {
+std::string by_whom(const ProcessSetup& setup) { return setup.user ? fmt::format(" by user {}", *setup.user) : ""; }
+
+std::string place(const LaunchOptions& options) {
+  const bool relative = !options.argv.front().starts_with('/') && !options.setup.folder.empty();
+  return relative ? fmt::format(" in {}", options.setup.folder) : "";
+}
+
+LaunchFailure explain(int code, const LaunchOptions& options, bool is_there) {
   const std::string& name = options.argv.front();
   const bool by_path = name.find('/') == std::string::npos && !options.executable;
   switch (code) {
@@ -132,19 +163,33 @@ LaunchFailure explain(int code, const LaunchOptions& options) {
     case ENOTDIR:
       if (by_path) {
         return {kNotFound,
+                Cause::not_started,
                 {fmt::format("{}: command not found in PATH ({})", name, find_path(options.environment)), code}};
       }
-      if (::access(name.c_str(), F_OK) == 0) {
+      if (is_there) {
         return {kNotFound,
+                Cause::not_started,
                 {fmt::format("{}: the file is there, but the interpreter or the loader it names is not", name), code}};
       }
-      return {kNotFound, {fmt::format("{}: no such file", name), code}};
-    case EACCES: return {kNotExecutable, {fmt::format("{}: not executable (permission denied)", name), code}};
+      return {kNotFound, Cause::not_started, {fmt::format("{}: no such file{}", name, place(options)), code}};
+    case EACCES:
+      return {kNotExecutable,
+              Cause::not_started,
+              {fmt::format("{}: not executable{} (permission denied)", name, by_whom(options.setup)), code}};
+    case EAGAIN:  // told by execve(2) after a change of user, never of the file
+      return {kOwnFailure,
+              Cause::not_started,
+              {fmt::format("{}: user {} already has as many processes as the limit nproc allows", name,
+                           options.setup.user.value_or(0)),
+               code}};
     case ENOEXEC:
       return {kNotExecutable,
+              Cause::not_started,
               {fmt::format("{}: neither a program for this machine nor a script that begins with #!", name), code}};
-    case E2BIG: return {kNotExecutable, {fmt::format("{}: arguments and environment are too large", name), code}};
-    default: return {kNotExecutable, system_error(code, name)};
+    case E2BIG:
+      return {
+          kNotExecutable, Cause::not_started, {fmt::format("{}: arguments and environment are too large", name), code}};
+    default: return {kNotExecutable, Cause::not_started, system_error(code, name)};
   }
 }
 
@@ -156,12 +201,15 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
   const std::vector<const char*> argv = pointers(options.argv);
   const std::vector<const char*> environment = pointers(options.environment);
   const std::vector<const char*> tried(file_pointers.begin(), file_pointers.end() - 1);
-  Child child{options, signals, tried, argv, environment};
+  SetupFailure failed_step;
+  bool is_there = false;
+  Child child{options, signals, tried, argv, environment, failed_step, is_there};
 
   process::posix::vfork_launcher launcher;
   process::error_code failure;
   try {
-    // A context of its own, which has no descriptors: asio renews a context's in the child, where they are the parent's.
+    // A context of its own, which has no descriptors: asio renews a context's in the child, where they are the
+    // parent's.
     boost::asio::io_context own(1);
     auto started = launcher(own.get_executor(), failure, files.front(), options.argv, child);
     // The supervisor's reaper is the one owner of waiting; the handle would wait too, and terminate in its destructor.
@@ -176,10 +224,13 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
     return static_cast<pid_t>(launcher.pid);
   }
   if (launcher.pid <= 0) {
-    return LaunchFailure{kOwnFailure, system_error(failure.value(), "starting a process (fork)")};
+    return LaunchFailure{kOwnFailure, Cause::internal, system_error(failure.value(), "starting a process (fork)")};
   }
   kernel::wait_for(launcher.pid);
-  return explain(failure.value(), options);
+  if (failed_step.code != 0) {
+    return LaunchFailure{kOwnFailure, Cause::not_started, explain(failed_step, options.setup)};
+  }
+  return explain(failure.value(), options, is_there);
 }
 
 }  // namespace jobinit::supervise

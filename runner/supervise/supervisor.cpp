@@ -85,8 +85,7 @@ class Supervisor {
     open_deadline();
     const auto started = launch(launch_options, signals_);
     if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
-      const Cause cause = failure->exit_code == 125 ? Cause::internal : Cause::not_started;
-      outcome_.verdict = judge(cause, failure->exit_code, plan_.exits);
+      outcome_.verdict = judge(failure->cause, failure->exit_code, plan_.exits);
       outcome_.problems.push_back(failure->error.message);
       return false;
     }

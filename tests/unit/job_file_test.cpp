@@ -155,10 +155,68 @@ TEST(JobSpec, CredentialsOfJobinitAreNotPassedOn) {
   const std::vector<std::string> environment{"PATH=/bin",           "JOBINIT_REPORT_TO=pushgateway+http://u:s3cret@h",
                                              "JOBINIT_TIMEOUT=15m", "EMPTY=",
                                              "JOBINIT_REPORT_TO",   "MY_JOBINIT_REPORT_TO=mine"};
-  const JobSpec spec = make_job_spec(settings, environment, "import");
+  const JobSpec spec = make_job_spec(settings, environment, "import", {});
   EXPECT_EQ(spec.name, "import");
   EXPECT_EQ(spec.argv, settings.command);
   EXPECT_THAT(spec.environment, ElementsAre("PATH=/bin", "JOBINIT_TIMEOUT=15m", "EMPTY=", "MY_JOBINIT_REPORT_TO=mine"));
+}
+
+struct Variables {
+  const char* name;
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+};
+
+std::vector<std::string> variables_of_job(const Variables& row, const cli::Settings& settings,
+                                          const Identity& identity) {
+  SCOPED_TRACE(row.name);
+  return job_environment(settings, row.before, identity);
+}
+
+TEST(JobEnvironment, IsClearedButForWhatIsKept) {
+  cli::Settings settings;
+  settings.env_clear = true;
+  settings.env_keep = {"PATH", "LC_*", "JOBINIT_*"};
+  for (const Variables& row : {
+           Variables{"names", {"PATH=/bin", "PATHS=x", "path=y", "HOME=/h"}, {"PATH=/bin"}},
+           Variables{"patterns", {"LC_ALL=C", "LC_=x", "LC=y", "XLC_ALL=z"}, {"LC_ALL=C", "LC_=x"}},
+           Variables{"never credentials", {"JOBINIT_REPORT_TO=x", "JOBINIT_NAME=n"}, {"JOBINIT_NAME=n"}},
+           Variables{"none", {}, {}},
+       }) {
+    EXPECT_EQ(variables_of_job(row, settings, {}), row.after) << row.name;
+  }
+  settings.env_keep.clear();
+  EXPECT_THAT(job_environment(settings, std::vector<std::string>{"PATH=/bin"}, {}), IsEmpty());
+  settings.env_clear = false;
+  EXPECT_THAT(job_environment(settings, std::vector<std::string>{"PATH=/bin"}, {}), ElementsAre("PATH=/bin"));
+}
+
+TEST(JobEnvironment, SpeaksOfTheUserThatTheJobIs) {
+  Identity identity;
+  identity.user = 10001;
+  identity.own = {"root", "/root"};
+  identity.job = {"app", "/home/app"};
+  for (const Variables& row : {
+           Variables{"HOME that is not set", {"A=b"}, {"A=b", "HOME=/home/app"}},
+           Variables{"HOME that docker set", {"HOME=/root", "A=b"}, {"HOME=/home/app", "A=b"}},
+           Variables{"HOME that somebody chose", {"HOME=/work"}, {"HOME=/work"}},
+           Variables{"HOME that is empty", {"HOME="}, {"HOME=/home/app"}},
+           Variables{"names of jobinit's own user",
+                     {"HOME=/w", "USER=root", "LOGNAME=root"},
+                     {"HOME=/w", "USER=app", "LOGNAME=app"}},
+           Variables{"names that mean something else",
+                     {"HOME=/w", "USER=dbuser", "LOGNAME="},
+                     {"HOME=/w", "USER=dbuser", "LOGNAME="}},
+       }) {
+    EXPECT_EQ(variables_of_job(row, {}, identity), row.after) << row.name;
+  }
+  identity.job = {};  // a number without an entry
+  EXPECT_THAT(job_environment({}, std::vector<std::string>{"HOME=/root", "USER=root", "LOGNAME=x"}, identity),
+              ElementsAre("HOME=/", "LOGNAME=x"));
+  identity.user.reset();  // the group alone changes
+  EXPECT_THAT(job_environment({}, std::vector<std::string>{"HOME=/root", "USER=root"}, identity),
+              ElementsAre("HOME=/root", "USER=root"));
+  EXPECT_THAT(job_environment({}, std::vector<std::string>{"USER=root"}, identity), ElementsAre("USER=root"));
 }
 
 }  // namespace

@@ -83,6 +83,25 @@ TEST(Report, IsValidJsonWhateverBytesTheJobHad) {
   }
 }
 
+TEST(Report, OfALostRunIsToldWhenItIsFound) {
+  supervise::Outcome so_far;
+  so_far.started_at = std::chrono::system_clock::time_point(1764000000s);
+  const Document kept = make_lost_report(test::sample_subject(), so_far);
+  EXPECT_EQ(kept["outcome"]["cause"], "lost");
+  EXPECT_EQ(kept["outcome"]["exit_code"], 137);
+  const Document lost = found_lost(kept, false, so_far.started_at + 90s);
+  EXPECT_EQ(lost["outcome"]["cause"], "lost");
+  EXPECT_EQ(lost["times"]["duration_seconds"], 90.0);
+  EXPECT_EQ(lost["times"]["ended_at"], "2025-11-24T16:01:30.000Z");
+  const Document starved = found_lost(kept, true, so_far.started_at + 90s);
+  EXPECT_EQ(starved["outcome"]["cause"], "oom_killed");
+  EXPECT_EQ(starved["outcome"]["summary"],
+            "import-feed was killed by the kernel, out of memory, and its jobinit with it");
+  // What had ended by itself, and was only not delivered, stays as it was.
+  const Document ended = test::sample_report();
+  EXPECT_EQ(found_lost(ended, true, so_far.started_at).dump(), ended.dump());
+}
+
 // ---- the sentence ---------------------------------------------------------------------------------------------------
 
 struct Sentence {
@@ -202,6 +221,12 @@ const std::vector<Sentence>& sentences() {
        SIGTERM,
        {},
        "import-feed was stopped from outside: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB"},
+      {"lost",
+       Cause::lost,
+       {},
+       {},
+       {},
+       "import-feed was lost: its jobinit died without a word (SIGKILL, or the machine went away)"},
       {"rejected", Cause::rejected, {}, {}, {"a"}, "import-feed was not started: 1 thing is wrong with its settings"},
       {"rejected twice",
        Cause::rejected,

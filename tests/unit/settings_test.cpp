@@ -23,16 +23,18 @@ using testing::Not;
 
 // Everything in Settings, for comparing. The binding names every member: a new one does not compile until it is here.
 auto everything(const Settings& settings) {
-  const auto& [command, job_file, name, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout,
-               watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace,
-               report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max,
-               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
+  const auto& [command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
+               env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
+               warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace, report_reserve,
+               leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max, before,
+               before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
                report_to, report_timeout, report_required, state_dir, quiet] = settings;
-  return std::tuple(command, job_file, name, timeout, deadline, attempt_timeout, start_timeout, idle_timeout,
-                    cpu_timeout, watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number,
-                    stop_grace, report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff,
-                    retry_backoff_max, before, before_timeout, after, after_timeout, success_codes, exit_code,
-                    remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, state_dir, quiet);
+  return std::tuple(command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
+                    env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
+                    warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number, stop_grace,
+                    report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max,
+                    before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj,
+                    tail, report_to, report_timeout, report_required, state_dir, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -74,6 +76,14 @@ constexpr std::array kSamples{
     Samples{"DURATION[=SIGNAL],...", {"60s=USR1,5s", "1m", "2m=TERM", "3m=10"}, "60s=USR3"},
     Samples{"COUNT", {"1", "2", "1000", "3"}, "1001"},
     Samples{"CAUSE|CODE,...", {"failed,75", "3", "oom_killed", "timeout 4"}, "failed,success"},
+    Samples{"USER[:GROUP]", {"app", "app:batch", "10001", "0:0"}, nullptr},
+    Samples{"GROUP", {"batch", "wheel", "10001", "0"}, nullptr},
+    Samples{"DIR", {"/a", "/b c", "d", "/e,f"}, nullptr},
+    Samples{"OCTAL", {"022", "0077", "7", "0"}, "8"},
+    Samples{"NICENESS", {"-20", "0", "19", "7"}, "20"},
+    Samples{"NAME=SOFT[:HARD],...", {"nofile=1:2,core=0", "nofile=1", "as=2G", "cpu=unlimited"}, "nofile=1,nofle=1"},
+    Samples{"CAP,...", {"ALL", "CAP_CHOWN,CAP_KILL", "chown", "CAP_BPF"}, "CAP_CHOWN,CAP_CHWON"},
+    Samples{"NAME,...", {"PATH,LC_*", "PATH", "A,B", "?"}, "PATH,A=b"},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
 

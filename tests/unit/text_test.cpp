@@ -418,5 +418,48 @@ TEST(Text, MaskUrlAlsoWhereItIsMistyped) {
   }
 }
 
+TEST(Matches, StarsAndQuestionMarks) {
+  struct Row {
+    const char* text;
+    const char* pattern;
+    bool fits;
+  };
+  for (const Row& row : {
+           Row{"PATH", "PATH", true},
+           Row{"PATH", "path", false},
+           Row{"PATHS", "PATH", false},
+           Row{"PATH", "PATHS", false},
+           Row{"LC_ALL", "LC_*", true},
+           Row{"LC_", "LC_*", true},
+           Row{"LC", "LC_*", false},
+           Row{"XLC_ALL", "LC_*", false},
+           Row{"", "*", true},
+           Row{"", "", true},
+           Row{"", "?", false},
+           Row{"x", "", false},
+           Row{"a", "?", true},
+           Row{"ab", "?", false},
+           Row{"AWS_X_KEY_Y_KEY", "*_KEY", true},
+           Row{"AWS_KEY_ID", "*_KEY", false},
+           Row{"abcabd", "*abd", true},
+           Row{"aXbXc", "a*b*c", true},
+           Row{"aXbX", "a*b*c", false},
+           Row{"a*", "a*", true},
+           Row{"ab", "a**", true},
+           Row{"a", "?*", true},
+           Row{"[a]", "[a]", true},
+       }) {
+    EXPECT_EQ(matches(row.text, row.pattern), row.fits) << row.text << " by " << row.pattern;
+  }
+}
+
+TEST(Matches, NoPatternTakesForEver) {
+  std::string pattern;
+  for (int i = 0; i < 200; ++i) {
+    pattern += "a*";
+  }
+  EXPECT_FALSE(matches(std::string(20000, 'a') + "b", pattern + "c"));
+}
+
 }  // namespace
 }  // namespace jobinit

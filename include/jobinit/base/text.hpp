@@ -44,6 +44,9 @@ std::string human_size(std::uint64_t bytes);
 // empty when none is near enough to be a help.
 std::string_view nearest(std::string_view mistyped, std::span<const std::string_view> candidates);
 
+// Whether a text fits a pattern in which * stands for any letters, also none, and ? for one.
+bool matches(std::string_view text, std::string_view pattern);
+
 // The bytes as valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD (Unicode 15, 3.9).
 std::string valid_utf8(std::string_view bytes);
 

@@ -12,6 +12,7 @@
 #include "jobinit/base/choices.hpp"
 #include "jobinit/base/moment.hpp"
 #include "jobinit/base/text.hpp"
+#include "jobinit/cli/launch.hpp"
 
 namespace jobinit::cli {
 
@@ -37,6 +38,17 @@ struct Settings {
   std::vector<std::string> command;
   std::string job_file;
   std::string name;
+  // The job's process.
+  std::string user;
+  std::string group;
+  std::string chdir;
+  std::optional<unsigned> umask;
+  std::optional<int> nice;
+  Limits limit;
+  bool no_new_privs = false;
+  kernel::Capabilities drop_caps = 0;
+  bool env_clear = false;
+  std::vector<std::string> env_keep;
   // How it is ended.
   // Limits; 0: none.
   Duration timeout{};

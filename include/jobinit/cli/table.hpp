@@ -10,7 +10,7 @@
 
 namespace jobinit::cli {
 
-enum class Section { job, limits, ending, retries, exit_codes, memory, logs, report };
+enum class Section { job, launch, limits, ending, retries, exit_codes, memory, logs, report };
 
 struct Setting {
   std::string_view flag;           // without the dashes: "stop-grace"

@@ -7,6 +7,7 @@
 #include "jobinit/cli/resolve.hpp"
 #include "jobinit/commands/commands.hpp"
 #include "jobinit/deliver/sink.hpp"
+#include "jobinit/job/identity.hpp"
 #include "jobinit/platform/platform.hpp"
 
 namespace jobinit::commands {
@@ -15,6 +16,7 @@ struct Gathered {
   cli::Arguments arguments;
   cli::Resolved resolved;
   platform::Platform platform;
+  job::Identity identity;
   std::vector<deliver::Sink> sinks;                                              // those that could be understood
   std::vector<std::string> sink_texts;                                           // the same, as given
   std::vector<std::string> problems;                                             // all of them, from every source
@@ -22,6 +24,10 @@ struct Gathered {
 };
 
 Gathered gather(const Invocation& invocation);
+
+// What a launch setting alone cannot say: whether it fits the image's users, jobinit's own rights, the other settings.
+// For those subcommands that mean to start the job: `deliver` may run where its user is not known.
+void check_launch(Gathered& gathered);
 
 // Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is
 // now not used; empty: nowhere.

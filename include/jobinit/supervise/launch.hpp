@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "jobinit/base/cause.hpp"
 #include "jobinit/kernel/signals.hpp"
+#include "jobinit/supervise/setup.hpp"
 
 namespace jobinit::supervise {
 
@@ -16,11 +18,13 @@ struct LaunchOptions {
   int stdout_fd = 1;
   int stderr_fd = 2;
   std::optional<int> oom_score_adj;
+  ProcessSetup setup;
   std::optional<std::string> executable;  // run this file, whatever argv[0] says
 };
 
 struct LaunchFailure {
-  int exit_code = 127;  // 127 not found, 126 found but not executable, 125 jobinit's own trouble
+  int exit_code = 127;  // 127 not found, 126 found but not executable, 125 it did not come to that
+  Cause cause = Cause::not_started;
   Error error;
 };
 
