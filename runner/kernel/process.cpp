@@ -181,11 +181,13 @@ bool signal_group(pid_t leader, int signal) { return leader > 1 && ::kill(-leade
 
 bool signal_process(pid_t pid, int signal) { return pid > 1 && ::kill(pid, signal) == 0; }
 
-std::size_t kill_tree(pid_t leader, const std::set<pid_t>& except) {
+std::size_t kill_tree(Leader leader, const std::set<pid_t>& except) {
   const pid_t self = ::getpid();
   std::vector<pid_t> seen = descendants(self, {}, except);
   std::size_t sent = seen.size();
-  signal_group(leader, SIGKILL);
+  if (leader.lives || seen.empty()) {
+    signal_group(leader.pid, SIGKILL);
+  }
   if (self == 1 && except.empty()) {
     // One call reaches everyone in the namespace, and a child that is being forked meanwhile does not come into being.
     ::kill(-1, SIGKILL);

@@ -325,9 +325,8 @@ class Supervisor {
                      }
                    },
                    [&](const KillTree&) {
-                     // A group whose leader is gone is only signalled where nothing else shows who is left.
-                     const bool by_group = !state_.main_status || tree().empty();
-                     outcome_.killed = std::max(outcome_.killed, kernel::kill_tree(by_group ? job_ : 0, foreign_));
+                     const std::size_t shown = kernel::kill_tree({job_, !state_.main_status.has_value()}, foreign_);
+                     outcome_.killed = std::max(outcome_.killed, shown);
                    },
                    [&](const FinishLogs&) {
                      for (const auto& pump : pumps_) {

@@ -134,7 +134,7 @@ def job(new_job):
 def expect(pushgateway, schema):
     """expect(job, cause, exit_code, says): waits for the end, and holds everything that tells of it against each other:
     docker's exit code, the report, the last line on stderr, and what the Pushgateway now knows. Gives the report."""
-    causes = schema.schema["properties"]["outcome"]["properties"]["cause"]["enum"]
+    causes = schema.schema["$defs"]["cause"]["enum"]
 
     def check(job, cause, exit_code, says):
         assert job.exit_code() == exit_code, job.logs().stderr

@@ -1,6 +1,8 @@
 """Every way a job's container ends, as docker, the report, the log and the Pushgateway tell it."""
 import os
 import socket
+import threading
+import time
 
 import pytest
 
@@ -196,6 +198,32 @@ def test_a_silent_pushgateway_does_not_hold_docker_stop_up(job, image, silent, t
     assert job.report()["outcome"]["cause"] == "stopped"
     # The summary is jobinit's last word: docker's SIGKILL came too late for it, or not at all.
     assert job.logs().stderr.splitlines()[-1].endswith(", 1 of 2 reports delivered")
+
+
+def test_a_deaf_job_and_a_slow_pushgateway_are_done_within_docker_stop(job, image, silent):
+    """docker stop -t 3: a second of grace, SIGKILL, and what is left of the reserve for a sink that takes its time to answer."""
+    body = []
+
+    def answer():
+        connection, _ = silent.accept()
+        with connection, connection.makefile("rb") as stream:
+            headers = list(iter(stream.readline, b"\r\n"))
+            length = next(int(line.split(b":")[1]) for line in headers if line.lower().startswith(b"content-length:"))
+            body.append(stream.read(length))
+            time.sleep(0.7)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    gateway = threading.Thread(target=answer)
+    gateway.start()
+    job.start(image(DEBIAN), "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done",
+              JOBINIT_REPORT_TO=f"file:/out/report.json {silent_sink(silent)}", JOBINIT_STOP_GRACE="3s")
+    job.wait_for_line("ready")
+    job.stop(3)
+    assert job.exit_code() == 137
+    gateway.join(PATIENCE)
+    assert b'jobinit_job_outcome{cause="stopped"} 1' in body[0]
+    assert job.report()["outcome"]["cause"] == "stopped"
+    assert job.logs().stderr.splitlines()[-1].endswith(", 2 reports delivered")
 
 
 def test_docker_stop_after_the_job_ends_the_delivery_not_the_truth(job, image, silent):

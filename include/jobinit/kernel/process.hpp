@@ -73,10 +73,15 @@ int available_cpus();
 bool signal_group(pid_t leader, int signal);
 bool signal_process(pid_t pid, int signal);
 
-// SIGKILL for everything below this process: the leader's group, every descendant that /proc shows, and, as PID 1 of a
-// namespace, everybody else in it. Returns how many processes /proc showed. Call again until no child is left.
-// `except` and what is below them are spared.
-std::size_t kill_tree(pid_t leader, const std::set<pid_t>& except = {});
+// SIGKILL for everything below this process: every descendant that /proc shows, and, as PID 1 of a namespace, everybody
+// else in it; the leader's group too, while it has its leader or where /proc shows nobody: later its number may be
+// somebody else's. Returns how many processes /proc showed. Call again until no child is left. `except` and what is
+// below them are spared.
+struct Leader {
+  pid_t pid = 0;  // 0: there is none
+  bool lives = false;
+};
+std::size_t kill_tree(Leader leader, const std::set<pid_t>& except = {});
 
 // Reaps until no child is left, at most this long. SIGCHLD must be blocked.
 void wait_for_children(std::chrono::milliseconds at_most);
