@@ -194,7 +194,7 @@ std::string ending_sentence(const Outcome& outcome) {
 }
 
 std::string summary_sentence(const Subject& subject, const Outcome& outcome) {
-  const std::string sentence = fmt::format("{} {}", valid_utf8(subject.job_name), ending_sentence(outcome));
+  std::string sentence = fmt::format("{} {}", valid_utf8(subject.job_name), ending_sentence(outcome));
   const Cause cause = outcome.verdict.cause;
   if (cause == Cause::rejected || cause == Cause::not_started || cause == Cause::internal || cause == Cause::lost) {
     return sentence;  // there was no job that could have lasted and used something

@@ -58,7 +58,7 @@ Duration backoff(const RetryPolicy& policy, unsigned attempt, double random) {
 
 Outcome merge(const Outcome& earlier, Outcome later) {
   later.started_at = earlier.started_at;
-  later.resources = merge(earlier.resources, std::move(later.resources));
+  later.resources = merge(earlier.resources, later.resources);
   later.streams = merge(earlier.streams, later.streams);
   later.reaped += earlier.reaped;
   later.leftover += earlier.leftover;
