@@ -115,7 +115,7 @@ std::string explain_text(const Resolved& resolved) {
         values.push_back(setting.credentials ? mask_url(value) : value);
       }
     }
-    text += fmt::format("{:<17} {:<34} {}\n", setting.flag,
+    text += fmt::format("{:<19} {:<34} {}\n", setting.flag,
                         values.empty() ? "-" : fmt::format("{}", fmt::join(values, " ")),
                         origin == resolved.origin.end() ? "not set" : source_text(origin->second));
   }

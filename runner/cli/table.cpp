@@ -140,6 +140,15 @@ Result<void> assign_rewrite_signal(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> assign_parent_death_signal(Settings& settings, std::string_view text) {
+  const auto signal = parse_signal(text);
+  if (!signal) {
+    return signal.failure();
+  }
+  settings.parent_death_signal = signal->number;
+  return {};
+}
+
 Result<void> parse(std::string_view text, std::optional<Moment>& into) {
   const auto moment = parse_moment(text);
   if (!moment) {
@@ -503,6 +512,13 @@ constexpr std::array kTable{
             .help = "after the job, how long a log reader may stand still before the rest of the log is given up",
             .assign = assign<&Settings::drain_timeout>,
             .clear = clear<&Settings::drain_timeout>},
+    Setting{.flag = "parent-death-signal",
+            .placeholder = "SIGNAL",
+            .default_value = "",
+            .section = Section::ending,
+            .help = "what jobinit gets when whoever started it ends, and passes on like any signal",
+            .assign = assign_parent_death_signal,
+            .clear = clear<&Settings::parent_death_signal>},
     Setting{.flag = "retries",
             .placeholder = "COUNT",
             .default_value = "0",

@@ -11,6 +11,7 @@
 #include "jobinit/job/job_spec.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/kernel/terminal.hpp"
 #include "jobinit/report/report.hpp"
 #include "jobinit/report/version.hpp"
 #include "jobinit/supervise/supervisor.hpp"
@@ -119,6 +120,11 @@ class Run {
     }
     if (!gathered_.problems.empty()) {
       return without_start(Cause::rejected, gathered_.problems, *signalfd);
+    }
+    if (settings.parent_death_signal != 0) {
+      if (const auto done = kernel::die_with_parent(settings.parent_death_signal, parent_); !done) {
+        return without_start(Cause::internal, {done.failure().message}, *signalfd);
+      }
     }
     if (kernel::own_pid() != 1) {
       if (const auto done = kernel::become_subreaper(); !done) {
@@ -232,6 +238,10 @@ class Run {
     set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
     plan.launch.oom_score_adj = settings.oom_score_adj;
     plan.launch.setup = make_setup(settings, gathered_.identity);
+    if (kernel::is_controlling_terminal(0)) {
+      plan.launch.place = supervise::Place::group;
+      plan.launch.terminal = 0;
+    }
     plan.policy = make_policy(settings);
     plan.exits = make_exit_policy(settings);
     plan.retry = make_retry_policy(settings);
@@ -385,6 +395,7 @@ class Run {
   Gathered gathered_;
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
+  pid_t parent_ = kernel::parent_pid();  // before anything that takes time: it may end meanwhile
 };
 
 }  // namespace

@@ -106,6 +106,25 @@ void wait_for(pid_t pid) {
   }
 }
 
+std::optional<int> stopped_by(pid_t pid) {
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(pid);
+  if (::waitid(P_PID, id, &info, WSTOPPED | WNOHANG) != 0 || info.si_pid != pid) {
+    return std::nullopt;
+  }
+  return info.si_status;
+}
+
+Result<void> die_with_parent(int signal, pid_t parent) {
+  if (::prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) != 0) {
+    return system_error(errno, "asking for a signal when the parent ends");
+  }
+  if (::getppid() != parent) {
+    ::kill(::getpid(), signal);
+  }
+  return {};
+}
+
 Result<void> become_subreaper() {
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     return system_error(errno, "becoming a subreaper");
@@ -281,6 +300,8 @@ std::string host_name() {
 void give_back_memory() { ::malloc_trim(0); }
 
 pid_t own_pid() { return ::getpid(); }
+
+pid_t parent_pid() { return ::getppid(); }
 
 void exit_now(int code) { ::_exit(code); }
 

@@ -12,6 +12,7 @@
 
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/kernel/terminal.hpp"
 
 namespace jobinit::supervise {
 namespace {
@@ -74,7 +75,7 @@ struct Child {
   template <typename Launcher>
   process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
                                     const char* const* /*command_line*/) {
-    ::setsid();
+    find_place();
     if (options.oom_score_adj) {
       // "Not dumpable" makes /proc/self/oom_score_adj root's, and belongs to the memory, which is the parent's as well:
       // back to what it was before anything can look in.
@@ -128,6 +129,20 @@ struct Child {
       if (fd > 2) {
         [[maybe_unused]] const int given = ::fchown(fd, *options.setup.user, static_cast<gid_t>(-1));
       }
+    }
+  }
+
+  void find_place() const {
+    switch (options.place) {
+      case Place::session: ::setsid(); break;
+      case Place::group:
+        ::setpgid(0, 0);
+        // In the child, before exec: it never runs a moment in the background, where reading would stop it. The parent
+        // has SIGTTOU ignored or blocked, and so has the child until restore_signals().
+        if (options.in_foreground) {
+          kernel::give_foreground(options.terminal, ::getpid());
+        }
+        break;
     }
   }
   static bool put(int from, int to) { return from == to || ::dup2(from, to) == to; }

@@ -7,6 +7,7 @@
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/wall_timer.hpp"
 #include "jobinit/supervise/attempt.hpp"
+#include "jobinit/supervise/job_control.hpp"
 #include "jobinit/supervise/memory_witness.hpp"
 
 namespace jobinit::supervise {
@@ -36,6 +37,7 @@ class Supervisor {
         messages_(loop),
         wall_arrivals_(loop),
         timer_(loop),
+        control_(plan.launch),
         tail_(plan.tail),
         foreign_(earlier_children()),
         memory_(foreign_) {}
@@ -83,13 +85,16 @@ class Supervisor {
     std::vector<kernel::Fd> write_ends;
     open_streams(launch_options, write_ends);
     open_deadline();
+    launch_options.in_foreground = control_.has_turn();
     const auto started = launch(launch_options, signals_);
     if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
+      control_.give_back();
       outcome_.verdict = judge(failure->cause, failure->exit_code, plan_.exits);
       outcome_.problems.push_back(failure->error.message);
       return false;
     }
     job_ = std::get<pid_t>(started);
+    control_.started(job_);
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
     began_ = std::chrono::steady_clock::now();
     state_ = start(policy_, began_);
@@ -246,12 +251,16 @@ class Supervisor {
     // What has happened to the job comes before what is asked of it: a stop request for a job that has just ended is
     // none any more.
     reap_all();
+    bool child_moved = false;
     for (const kernel::ReceivedSignal& signal : received) {
-      if (signal.number != SIGCHLD) {
-        if (!signal.about_ourselves()) {
-          feed(SignalArrived{signal.number});
-        }
+      if (signal.number == SIGCHLD) {
+        child_moved = true;
+      } else if (!signal.about_ourselves() && !(signal.number == SIGCONT && control_.continued())) {
+        feed(SignalArrived{signal.number});
       }
+    }
+    if (child_moved && !state_.main_status) {
+      control_.look();  // last, since it may stand still with the job for days
     }
     arm_timer();
   }
@@ -376,6 +385,7 @@ class Supervisor {
   }
 
   void conclude() {
+    control_.give_back();
     memory_.look();
     outcome_.resources = memory_.resources();
     Facts facts;
@@ -415,6 +425,7 @@ class Supervisor {
   stream_descriptor wall_arrivals_;
   std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
+  JobControl control_;
   logs::Tail tail_;
   std::vector<std::string> stream_names_;
   std::vector<std::unique_ptr<logs::Pump>> pumps_;

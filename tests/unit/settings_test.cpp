@@ -26,15 +26,16 @@ auto everything(const Settings& settings) {
   const auto& [command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
                env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
                warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace, report_reserve,
-               leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max, before,
-               before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
+               leftover_grace, drain_timeout, parent_death_signal, retries, retry_on, retry_backoff, retry_backoff_max,
+               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
                report_to, report_timeout, report_required, state_dir, quiet] = settings;
   return std::tuple(command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
                     env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
                     warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number, stop_grace,
-                    report_reserve, leftover_grace, drain_timeout, retries, retry_on, retry_backoff, retry_backoff_max,
-                    before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj,
-                    tail, report_to, report_timeout, report_required, state_dir, quiet);
+                    report_reserve, leftover_grace, drain_timeout, parent_death_signal, retries, retry_on,
+                    retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout, success_codes,
+                    exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, state_dir,
+                    quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }

@@ -68,6 +68,7 @@ struct Settings {
   Duration report_reserve{};
   Duration leftover_grace{};
   Duration drain_timeout{};
+  int parent_death_signal = 0;  // 0: none
   // Again, before and after.
   std::uint64_t retries = 0;
   RetryOn retry_on;

@@ -51,6 +51,14 @@ std::optional<Reaped> reap(pid_t pid);
 // Blocks until this child has ended, and takes its status. Only for a child that is sure to end.
 void wait_for(pid_t pid);
 
+// The signal that has stopped this child, told once each time; nullopt: none has.
+std::optional<int> stopped_by(pid_t pid);
+
+// `signal` for this process when its parent ends (prctl(2), PR_SET_PDEATHSIG; the thread that started us is what
+// counts), and at once where `parent`, which getppid() gave at the start, has ended already.
+Result<void> die_with_parent(int signal, pid_t parent);
+pid_t parent_pid();
+
 // Makes this process the one that orphans below it come to (prctl(2), PR_SET_CHILD_SUBREAPER). Not needed as PID 1.
 Result<void> become_subreaper();
 

@@ -11,6 +11,12 @@
 
 namespace jobinit::supervise {
 
+// Where the process is put.
+enum class Place {
+  session,  // a session and process group of its own, without a terminal
+  group,    // a process group of its own in our session, and so at our terminal
+};
+
 struct LaunchOptions {
   std::vector<std::string> argv;         // argv[0] is looked up in `environment`'s PATH when it has no slash
   std::vector<std::string> environment;  // NAME=value
@@ -19,6 +25,9 @@ struct LaunchOptions {
   int stderr_fd = 2;
   std::optional<int> oom_score_adj;
   ProcessSetup setup;
+  Place place = Place::session;
+  int terminal = -1;                      // our controlling terminal, where it is to be shared; -1: none
+  bool in_foreground = false;             // the new group is to have it from the start
   std::optional<std::string> executable;  // run this file, whatever argv[0] says
 };
 
@@ -28,7 +37,7 @@ struct LaunchFailure {
   Error error;
 };
 
-// The new process' pid, which is also its session and process group; it is the caller's to wait for. Returns when the
+// The new process' pid, which is also its process group; it is the caller's to wait for. Returns when the
 // program runs, or has failed to.
 std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const kernel::SignalState& signals);
 
