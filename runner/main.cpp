@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jobinit/cli/dropin.hpp"
 #include "jobinit/commands/commands.hpp"
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/kernel/process.hpp"
@@ -36,9 +37,12 @@ int main(int argc, char** argv) {
     environment.emplace_back(*entry);
   }
 
+  const std::string program = argc > 0 ? argv[0] : "jobinit";
+  // Another init knows no subcommands: what it is called with is a command.
+  const bool own_name = jobinit::cli::find_peer(program) == nullptr;
   int (*chosen)(const Invocation&) = jobinit::commands::run;
   for (const Subcommand& subcommand : subcommands) {
-    if (!raw.empty() && raw.front() == subcommand.name) {
+    if (own_name && !raw.empty() && raw.front() == subcommand.name) {
       chosen = subcommand.run;
       raw = raw.subspan(1);
       break;
@@ -47,7 +51,7 @@ int main(int argc, char** argv) {
   int code = 125;
   try {
     const std::vector<std::string> arguments(raw.begin(), raw.end());
-    code = chosen({arguments, environment, raw});
+    code = chosen({arguments, environment, raw, program});
   } catch (const std::exception& failure) {  // out of memory before the job was there, most likely
     jobinit::commands::tell(failure.what());
   }

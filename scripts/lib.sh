@@ -20,6 +20,7 @@ build_packages=(
 test_packages=(
   libgtest-dev libgmock-dev python3 python3-pytest python3-jsonschema
   strace util-linux procps clang-format clang-tidy
+  tini dumb-init catatonit
 )
 # What the container tests need on top.
 container_packages=(
@@ -27,6 +28,8 @@ container_packages=(
 )
 # What the fuzzers need on top: clang, and the libFuzzer of its version.
 fuzz_packages=(clang-14 clang libclang-rt-14-dev)
+# What the peers' own tests need on top.
+peer_packages=(tini dumb-init catatonit gcc libc6-dev python3 python3-pytest python3-py python3-psutil python3-prctl)
 # What the benchmarks need on top.
 bench_packages=(tini dumb-init catatonit libbenchmark-dev python3)
 
@@ -67,4 +70,28 @@ need_packages() {
 apt_install() {
   # shellcheck disable=SC2086 # a list of package names
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $1 </dev/null >&2
+}
+
+# The source packages come from wherever the system's own packages come from, with the same keys: every configured
+# Debian archive is named once more as deb-src, in a list and with an index folder of our own.
+apt_own=(
+  -o "Dir::Etc::SourceList=$cache/apt/deb-src.list" -o Dir::Etc::SourceParts=/dev/null
+  -o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache" -o APT::Sandbox::User=root
+  -o APT::Get::List-Cleanup=true
+)
+# Fails where there is none.
+write_source_list() {
+  mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+  local keyring=/usr/share/keyrings/debian-archive-keyring.gpg option=
+  [ ! -e "$keyring" ] || option="[signed-by=$keyring] "
+  # shellcheck disable=SC2016 # apt's own placeholders
+  apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' 'Created-By: Packages' |
+    sed -n "s#^Debian|\(.*\)|\(bookworm[a-z-]*\)|main\$#deb-src $option\1 \2 main#p" |
+    sort -u >"$cache/apt/deb-src.list"
+  if [ ! -s "$cache/apt/deb-src.list" ] && [ "${1:-}" != again ] && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq >&2 || true
+    write_source_list again
+    return
+  fi
+  [ -s "$cache/apt/deb-src.list" ]
 }

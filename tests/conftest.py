@@ -6,7 +6,8 @@ import pytest
 
 
 
-def pytest_configure():
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: may take longer than others before it is taken for hanging")
     # Whoever started us in the background or by nohup(1) had these ignored, and jobinit gives its job what it found.
     for number in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)

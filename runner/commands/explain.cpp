@@ -13,7 +13,7 @@ int explain(const Invocation& invocation) {
     return kernel::write_patiently(1, cli::help_text(), std::chrono::seconds(10)) ? 0 : 125;
   }
   const std::string text =
-      fmt::format("platform          {}\n{}", gathered.platform.name, cli::explain_text(gathered.resolved));
+      fmt::format("{:<19} {}\n{}", "platform", gathered.platform.name, cli::explain_text(gathered.resolved));
   kernel::write_patiently(1, text, std::chrono::seconds(10));
   for (const std::string& problem : gathered.problems) {
     tell(problem);

@@ -9,6 +9,8 @@
 #include "jobinit/cli/check.hpp"
 #include "jobinit/job/job_file.hpp"
 #include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/process.hpp"
+#include "jobinit/report/version.hpp"
 
 namespace jobinit::commands {
 namespace {
@@ -84,6 +86,17 @@ void find_identity(Gathered& gathered) {
   }
 }
 
+void take_settings(const Invocation& invocation, std::vector<Given>& given, std::vector<std::string>& problems) {
+  take(cli::parse_environment(invocation.environment), given, problems);
+  take(job::load_job_file(job_file_path(given)), given, problems);
+}
+
+// By another init's name jobinit may have one by its own below it (`docker run --init` and an image whose ENTRYPOINT is
+// jobinit) or above. The settings are that one's: to obey them twice is to report twice.
+bool is_someone_elses(const Invocation& invocation, const std::vector<std::string>& command) {
+  return (!command.empty() && cli::is_jobinit(command.front())) || lookup(invocation.environment, "JOBINIT_RUN_ID");
+}
+
 // /proc/PID/cmdline is open to everybody, the job included, and shows this memory (proc(5)).
 void hide_credentials(const std::vector<cli::Place>& places, std::span<char* const> raw) {
   for (const cli::Place& place : places) {
@@ -102,15 +115,29 @@ std::optional<std::chrono::steady_clock::time_point> last_moment;
 
 Gathered gather(const Invocation& invocation) {
   Gathered gathered;
-  gathered.arguments = cli::parse_arguments(invocation.arguments);
+  if (const cli::Peer* peer = cli::find_peer(invocation.program)) {
+    gathered.drop_in.emplace(DropIn{peer->read({invocation.program, invocation.arguments, invocation.environment,
+                                                kernel::own_pid(), report::kVersion}),
+                                    peer});
+    gathered.arguments = gathered.drop_in->arguments;
+  } else {
+    gathered.arguments = cli::parse_arguments(invocation.arguments);
+  }
   gathered.problems = gathered.arguments.problems;
   hide_credentials(gathered.arguments.credentials, invocation.raw_arguments);
   gathered.platform = platform::detect(invocation.environment);
   std::vector<Given> given = gathered.arguments.given;
-  take(cli::parse_environment(invocation.environment), given, gathered.problems);
-  take(job::load_job_file(job_file_path(given)), given, gathered.problems);
-  const std::vector<Given> defaults = platform_defaults(gathered.platform);
-  given.insert(given.end(), defaults.begin(), defaults.end());
+  if (!gathered.drop_in) {
+    take_settings(invocation, given, gathered.problems);
+  } else if (!is_someone_elses(invocation, gathered.arguments.operands)) {
+    const std::size_t before = given.size();
+    take_settings(invocation, given, gathered.problems);
+    gathered.drop_in->asked = given.size() > before || !gathered.problems.empty();
+  }
+  if (!gathered.drop_in || gathered.drop_in->asked) {
+    const std::vector<Given> defaults = platform_defaults(gathered.platform);
+    given.insert(given.end(), defaults.begin(), defaults.end());
+  }
   gathered.resolved = cli::resolve(std::move(given));
   std::move(gathered.resolved.problems.begin(), gathered.resolved.problems.end(),
             std::back_inserter(gathered.problems));

@@ -4,6 +4,7 @@
 
 #include "jobinit/base/environment.hpp"
 #include "jobinit/cli/help.hpp"
+#include "jobinit/commands/dropin.hpp"
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/commands/lost.hpp"
 #include "jobinit/deliver/courier.hpp"
@@ -98,10 +99,20 @@ class Run {
   int operator()() {
     // Before anything else: no signal may be lost, and no descriptor of ours may become the job's stdout.
     kernel::ensure_standard_fds();
-    signals_ = kernel::block_signals();
+    signals_ = kernel::block_signals(reach_of(invocation_.program));
     kernel::hide_memory(true);
     gathered_ = gather(invocation_);
     cli::Settings& settings = gathered_.resolved.settings;
+    if (const auto& drop_in = gathered_.drop_in) {
+      if (drop_in->answer) {
+        say({drop_in->answer->line});
+        return drop_in->answer->exit_code;
+      }
+      say(drop_in->opening);
+      adapt(*drop_in, signals_);
+      kernel::hide_memory(drop_in->asked);  // else there is nothing to hide
+      settings.quiet = settings.quiet || !drop_in->asked;
+    }
     if (gathered_.arguments.help || gathered_.arguments.version) {
       return inform();
     }
@@ -114,7 +125,7 @@ class Run {
                 settings.command,       gathered_.platform.name,
                 gathered_.platform.ids, kernel::host_name(),
                 settings.timeout};
-    auto signalfd = kernel::open_signalfd();
+    auto signalfd = kernel::open_signalfd(signals_);
     if (!signalfd) {
       return without_start(Cause::internal, {signalfd.failure().message}, kernel::Fd());
     }
@@ -126,10 +137,9 @@ class Run {
         return without_start(Cause::internal, {done.failure().message}, *signalfd);
       }
     }
-    if (kernel::own_pid() != 1) {
-      if (const auto done = kernel::become_subreaper(); !done) {
-        tell(fmt::format("warning: {}; orphans of the job will not be reaped here", done.failure().message));
-      }
+    adopt_orphans();
+    if (gathered_.drop_in && gathered_.drop_in->habits.pause) {
+      return pause(*signalfd);
     }
     if (const auto signal = keep_state(*signalfd)) {
       Outcome outcome;
@@ -143,6 +153,22 @@ class Run {
   }
 
  private:
+  void adopt_orphans() const {
+    if (kernel::own_pid() == 1) {
+      return;
+    }
+    const auto& drop_in = gathered_.drop_in;
+    if (drop_in && !drop_in->habits.subreaper && !drop_in->asked) {
+      if (!kernel::is_subreaper()) {
+        narrate(*drop_in, {.what = Happening::no_reaper});
+      }
+      return;
+    }
+    if (const auto done = kernel::become_subreaper(); !done) {
+      tell(fmt::format("warning: {}; orphans of the job will not be reaped here", done.failure().message));
+    }
+  }
+
   int inform() const {
     const std::string text =
         gathered_.arguments.help ? cli::help_text() : fmt::format("jobinit {}\n", report::kVersion);
@@ -155,7 +181,8 @@ class Run {
       gathered_.problems.emplace_back("cpu-timeout: without /proc nobody knows how much CPU time the job has used");
     }
     const std::vector<std::string>& command = settings.command;
-    if (command.empty() && gathered_.problems.empty()) {
+    const bool none_needed = gathered_.drop_in && gathered_.drop_in->habits.pause;
+    if (command.empty() && !none_needed && gathered_.problems.empty()) {
       gathered_.problems.emplace_back(
           "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
     } else if (!command.empty() && command.front().empty()) {
@@ -235,11 +262,13 @@ class Run {
     supervise::RunPlan plan;
     plan.launch.argv = spec.argv;
     plan.launch.environment = spec.environment;
-    set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
+    if (!gathered_.drop_in || gathered_.drop_in->asked) {
+      set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
+    }
     plan.launch.oom_score_adj = settings.oom_score_adj;
     plan.launch.setup = make_setup(settings, gathered_.identity);
     if (kernel::is_controlling_terminal(0)) {
-      plan.launch.place = supervise::Place::group;
+      plan.launch.place = Placement::group;
       plan.launch.terminal = 0;
     }
     plan.policy = make_policy(settings);
@@ -255,6 +284,9 @@ class Run {
     }
     if (state_) {
       plan.on_failed_attempt = [this](const Outcome& so_far) { keep(report::make_lost_report(subject_, so_far)); };
+    }
+    if (gathered_.drop_in) {
+      adapt(gathered_, plan);
     }
     return plan;
   }
@@ -290,15 +322,33 @@ class Run {
     return finish(std::move(outcome), signalfd);
   }
 
+  // With the exit code that the peer has for what went wrong. A refusal is jobinit's own: only it has settings to
+  // refuse.
+  supervise::Verdict in_peers_words(const Outcome& outcome) const {
+    const cli::Peer& peer = *gathered_.drop_in->peer;
+    const auto judged = [&](int code) {
+      return supervise::judge(outcome.verdict.cause, code, make_exit_policy(gathered_.resolved.settings));
+    };
+    if (outcome.verdict.cause == Cause::not_started && outcome.start_failure != 0) {
+      return judged(peer.exec_failure(outcome.start_failure));
+    }
+    return outcome.verdict.cause == Cause::internal ? judged(peer.own_failure) : outcome.verdict;
+  }
+
   // Reports, tells, and gives the exit code back.
   int finish(Outcome outcome, const kernel::Fd& signalfd) {
     const cli::Settings& settings = gathered_.resolved.settings;
+    bool told = false;
+    if (gathered_.drop_in) {
+      told = tell_of_failed_start(*gathered_.drop_in, outcome);
+      outcome.verdict = in_peers_words(outcome);
+    }
     if (outcome.platform_kill_at) {
       hurry(*outcome.platform_kill_at - supervise::kLastBreath);
     }
     // Problems are told even when --quiet: a refusal without a word is what jobinit is there to end. The summary of any
     // other ending has them in it.
-    if (outcome.verdict.cause == Cause::rejected || settings.quiet) {
+    if (!told && (outcome.verdict.cause == Cause::rejected || settings.quiet)) {
       for (const std::string& problem : outcome.problems) {
         tell(problem);
       }

@@ -25,7 +25,7 @@ class Watcher {
 
   int run(const Gathered& gathered, const std::string& folder, bool once) {
     signals_ = kernel::block_signals();
-    const auto signalfd = kernel::open_signalfd();
+    const auto signalfd = kernel::open_signalfd(signals_);
     auto watch = kernel::FolderWatch::open(folder);
     if (!signalfd || !watch) {
       tell(signalfd ? watch.failure().message : signalfd.failure().message);

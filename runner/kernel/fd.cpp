@@ -1,5 +1,6 @@
 #include "jobinit/kernel/fd.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -8,7 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <climits>
+#include <memory>
 #include <vector>
 
 namespace jobinit::kernel {
@@ -82,6 +85,35 @@ void close_outputs() {
   ::close(STDOUT_FILENO);
   ::close(STDERR_FILENO);
 }
+
+void close_inherited() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), ::closedir);
+  if (folder == nullptr) {
+    return;
+  }
+  std::vector<int> inherited;
+  while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread
+    const std::string_view name = entry->d_name;
+    int fd = -1;
+    const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), fd);
+    if (failure == std::errc() && fd > 2 && (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
+      inherited.push_back(fd);
+    }
+  }
+  for (const int fd : inherited) {
+    ::close(fd);
+  }
+}
+
+Fd leave_folder() {
+  Fd here(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (here && ::chdir("/") != 0) {
+    here.reset();
+  }
+  return here;
+}
+
+void enter_folder(int folder) { [[maybe_unused]] const int done = ::fchdir(folder); }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 

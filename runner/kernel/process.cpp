@@ -132,6 +132,11 @@ Result<void> become_subreaper() {
   return {};
 }
 
+bool is_subreaper() {
+  int set = 0;
+  return ::prctl(PR_GET_CHILD_SUBREAPER, &set, 0, 0, 0) == 0 && set != 0;
+}
+
 void hide_memory(bool hidden) { ::prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0); }
 
 std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<pid_t>& except) {

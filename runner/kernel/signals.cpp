@@ -13,20 +13,25 @@ namespace {
 constexpr std::array kFaults{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
 constexpr std::array kIgnored{SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU};
 
-sigset_t blocked_set() {
+bool read_too(Reach reach, int number) { return number == SIGPIPE || number == SIGXFSZ ? reach.pipe : reach.terminal; }
+
+sigset_t blocked_set(Reach reach) {
   sigset_t set;
   ::sigfillset(&set);
-  for (const int fault : kFaults) {
-    ::sigdelset(&set, fault);
+  if (!reach.faults) {
+    for (const int fault : kFaults) {
+      ::sigdelset(&set, fault);
+    }
   }
   return set;
 }
 
 }  // namespace
 
-SignalState block_signals() {
+SignalState block_signals(Reach reach) {
   SignalState before;
-  const sigset_t blocked = blocked_set();
+  before.reach = reach;
+  const sigset_t blocked = blocked_set(reach);
   ::sigprocmask(SIG_SETMASK, &blocked, &before.mask);
   ::sigemptyset(&before.ignored);
   for (int number = 1; number <= SIGRTMAX; ++number) {
@@ -43,7 +48,9 @@ SignalState block_signals() {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   for (const int number : kIgnored) {
-    ::sigaction(number, &ignore, nullptr);
+    if (!read_too(reach, number)) {
+      ::sigaction(number, &ignore, nullptr);
+    }
   }
   return before;
 }
@@ -64,10 +71,12 @@ void restore_signals(const SignalState& before) {
   ::sigprocmask(SIG_SETMASK, &before.mask, nullptr);
 }
 
-Result<Fd> open_signalfd() {
-  sigset_t set = blocked_set();
+Result<Fd> open_signalfd(const SignalState& state) {
+  sigset_t set = blocked_set(state.reach);
   for (const int number : kIgnored) {
-    ::sigdelset(&set, number);
+    if (!read_too(state.reach, number)) {
+      ::sigdelset(&set, number);
+    }
   }
   Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd) {
@@ -89,7 +98,8 @@ std::vector<ReceivedSignal> read_signals(const Fd& signalfd) {
     }
     const std::size_t count = static_cast<std::size_t>(got) / sizeof(batch[0]);
     for (std::size_t i = 0; i < count; ++i) {
-      received.push_back({static_cast<int>(batch.at(i).ssi_signo), batch.at(i).ssi_code == SI_KERNEL});
+      received.push_back({static_cast<int>(batch.at(i).ssi_signo), batch.at(i).ssi_code == SI_KERNEL,
+                          batch.at(i).ssi_pid == static_cast<std::uint32_t>(::getpid())});
     }
     // A sender that never stops must not keep us here for ever; the loop comes back for the rest.
     if (received.size() >= 256) {

@@ -7,7 +7,7 @@
 namespace jobinit::supervise {
 
 JobControl::JobControl(const LaunchOptions& options)
-    : terminal_(options.place == Place::group ? options.terminal : -1),
+    : terminal_(options.place == Placement::group ? options.terminal : -1),
       has_turn_(terminal_ >= 0 && kernel::in_foreground(terminal_)) {}
 
 void JobControl::started(pid_t job) { job_ = job; }

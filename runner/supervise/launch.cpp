@@ -9,6 +9,7 @@
 #include <boost/process/v2/process.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
+#include <charconv>
 
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
@@ -23,6 +24,7 @@ constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/s
 constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 constexpr int kOwnFailure = 125;
+constexpr std::size_t kListenerDigits = 20;
 
 std::string_view find_path(const std::vector<std::string>& environment) {
   for (const std::string& entry : environment) {
@@ -69,19 +71,24 @@ struct Child {
   const std::vector<const char*>& files;
   const std::vector<const char*>& argv;
   const std::vector<const char*>& environment;
-  SetupFailure& failed_step;  // the parent's: what is written here it reads once the child has ended
-  bool& is_there;             // whether a file of that name was found that could not be started
+  std::vector<const char*>& shell_argv;  // the parent's, which stands still: written to by run_by_shell()
+  char* listener;                        // where the pid goes in the LISTEN_PID of `environment`; null: nowhere
+  SetupFailure& failed_step;             // the parent's: what is written here it reads once the child has ended
+  bool& is_there;                        // whether a file of that name was found that could not be started
 
   template <typename Launcher>
   process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
                                     const char* const* /*command_line*/) {
     find_place();
+    if (options.folder >= 0) {
+      kernel::enter_folder(options.folder);
+    }
     if (options.oom_score_adj) {
       // "Not dumpable" makes /proc/self/oom_score_adj root's, and belongs to the memory, which is the parent's as well:
       // back to what it was before anything can look in.
       kernel::hide_memory(false);
       kernel::set_own_oom_score_adj(*options.oom_score_adj);
-      kernel::hide_memory(true);
+      kernel::hide_memory(options.hides_memory);
     }
     if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
       return failed(errno);
@@ -90,16 +97,22 @@ struct Child {
     failed_step = set_up(options.setup);
     // A change of credentials sets this anew, to what the machine's administrator likes (proc(5), suid_dumpable), and
     // the memory is still the parent's.
-    kernel::hide_memory(true);
+    kernel::hide_memory(options.hides_memory);
     if (failed_step.code != 0) {
       return failed(failed_step.code);
     }
     kernel::restore_signals(signals);
-    int failure = ENOENT;
+    name_listener();
+    int missing = ENOENT;
+    int failure = 0;
     for (const char* file : files) {
       ::execve(file, const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
+      if (errno == ENOEXEC && options.scripts_by_shell) {
+        run_by_shell(file);
+      }
       // Like execvp(3): go on where there is no such file; remember a file that may not be executed.
       if (errno == ENOENT || errno == ENOTDIR) {
+        missing = errno;
         // Asked here, where folder and user are the job's.
         is_there = is_there || ::access(file, F_OK) == 0;
         continue;
@@ -109,7 +122,7 @@ struct Child {
         break;
       }
     }
-    return failed(failure);
+    return failed(failure != 0 ? failure : missing);
   }
 
   // Both forms, since the launcher asks for one and calls the other.
@@ -134,8 +147,8 @@ struct Child {
 
   void find_place() const {
     switch (options.place) {
-      case Place::session: ::setsid(); break;
-      case Place::group:
+      case Placement::session: ::setsid(); break;
+      case Placement::group:
         ::setpgid(0, 0);
         // In the child, before exec: it never runs a moment in the background, where reading would stop it. The parent
         // has SIGTTOU ignored or blocked, and so has the child until restore_signals().
@@ -143,8 +156,27 @@ struct Child {
           kernel::give_foreground(options.terminal, ::getpid());
         }
         break;
+      case Placement::terminal_session:
+        ::setsid();
+        kernel::adopt_terminal(0);
+        break;
+      case Placement::ours: break;
     }
   }
+
+  // By arguments that were made for it: one more than the job's, and the file in the place of its name.
+  void run_by_shell(const char* file) const {
+    shell_argv[1] = file;
+    ::execve(shell_argv[0], const_cast<char* const*>(shell_argv.data()), const_cast<char* const*>(environment.data()));
+  }
+
+  void name_listener() const {
+    if (listener != nullptr) {
+      const auto [end, failure] = std::to_chars(listener, listener + kListenerDigits, ::getpid());
+      *end = '\0';
+    }
+  }
+
   static bool put(int from, int to) { return from == to || ::dup2(from, to) == to; }
   // The launcher sends the global errno to the parent, not the code it is given.
   static process::error_code failed(int failure) {
@@ -168,6 +200,19 @@ std::string by_whom(const ProcessSetup& setup) { return setup.user ? fmt::format
 std::string place(const LaunchOptions& options) {
   const bool relative = !options.argv.front().starts_with('/') && !options.setup.folder.empty();
   return relative ? fmt::format(" in {}", options.setup.folder) : "";
+}
+
+// Where LISTEN_PID names this process: room for the number of the new one, which nobody knows yet.
+char* make_room_for_pid(std::vector<std::string>& environment) {
+  static constexpr std::string_view name = "LISTEN_PID=";
+  const std::string ours = fmt::format("{}{}", name, kernel::own_pid());
+  for (std::string& entry : environment) {
+    if (entry == ours) {
+      entry = std::string(name) + std::string(kListenerDigits + 1, '\0');
+      return entry.data() + name.size();
+    }
+  }
+  return nullptr;
 }
 
 LaunchFailure explain(int code, const LaunchOptions& options, bool is_there) {
@@ -214,11 +259,15 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
   const std::vector<std::string> files = candidates(options);
   const std::vector<const char*> file_pointers = pointers(files);
   const std::vector<const char*> argv = pointers(options.argv);
-  const std::vector<const char*> environment = pointers(options.environment);
+  std::vector<std::string> variables = options.environment;
+  char* const listener = options.names_listener ? make_room_for_pid(variables) : nullptr;
+  const std::vector<const char*> environment = pointers(variables);
+  std::vector<const char*> shell_argv{"/bin/sh"};
+  shell_argv.insert(shell_argv.end(), argv.begin(), argv.end());
   const std::vector<const char*> tried(file_pointers.begin(), file_pointers.end() - 1);
   SetupFailure failed_step;
   bool is_there = false;
-  Child child{options, signals, tried, argv, environment, failed_step, is_there};
+  Child child{options, signals, tried, argv, environment, shell_argv, listener, failed_step, is_there};
 
   process::posix::vfork_launcher launcher;
   process::error_code failure;

@@ -59,6 +59,9 @@ class Stepper {
       return;
     }
     state().main_status = event.status;
+    if (const int farewell = rewritten(policy_.farewell); farewell != 0) {
+      act(SignalGroup{farewell});
+    }
     switch (state().phase) {
       case Phase::running:
       case Phase::stopping: settle(); break;
@@ -83,12 +86,18 @@ class Stepper {
   }
 
   void operator()(const SignalArrived& event) {
-    const auto rewritten = policy_.rewrite.find(event.number);
-    const int number = rewritten == policy_.rewrite.end() ? event.number : rewritten->second;
+    const int number = rewritten(event.number);
     if (number == 0) {
       return;  // dropped, whatever it would have meant
     }
     const bool stop = is_stop_request(policy_, event.number) || is_stop_request(policy_, number);
+    if (stop && policy_.patient && state().phase == Phase::running) {
+      forward(number, true);
+      if (!state().intent) {
+        state().intent = Intent::stop;
+      }
+      return;
+    }
     const bool again = stop && state().platform_kill_at.has_value();
     if (stop && !again) {
       state().platform_kill_at = now_ + policy_.stop_grace;
@@ -241,6 +250,11 @@ class Stepper {
   void act(const Action& action) { next_.actions.push_back(action); }
   bool due(const std::optional<TimePoint>& deadline) const { return deadline && *deadline <= now_; }
 
+  int rewritten(int number) const {
+    const auto found = policy_.rewrite.find(number);
+    return found == policy_.rewrite.end() ? number : found->second;
+  }
+
   void forward(int number, bool stop) {
     if (policy_.forward == Forward::none) {
       if (stop) {
@@ -292,7 +306,7 @@ class Stepper {
   // By a limit: the job is asked to stop, and has its grace.
   void end_job(Intent intent) {
     if (state().phase == Phase::settling) {
-      state().intent = intent;
+      state().intent = state().intent.value_or(intent);
       state().kill_at = now_ + policy_.grace();
       act(SignalLeftovers{policy_.stop_signal});
       return;
@@ -359,7 +373,7 @@ class Stepper {
 
   void begin_stopping(Intent intent) {
     state().phase = Phase::stopping;
-    state().intent = intent;
+    state().intent = state().intent.value_or(intent);  // there may have been a patient stop request
     state().kill_at = now_ + policy_.grace();
   }
 

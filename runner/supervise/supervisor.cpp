@@ -1,10 +1,13 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <csignal>
 #include <memory>
 #include <set>
 
 #include "jobinit/base/environment.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/kernel/terminal.hpp"
 #include "jobinit/kernel/wall_timer.hpp"
 #include "jobinit/supervise/attempt.hpp"
 #include "jobinit/supervise/job_control.hpp"
@@ -81,20 +84,35 @@ class Supervisor {
 
   bool begin() {
     LaunchOptions launch_options = plan_.launch;
-    tell_job(launch_options.environment);
+    if (plan_.tells_job) {
+      tell_job(launch_options.environment);
+    }
     std::vector<kernel::Fd> write_ends;
-    open_streams(launch_options, write_ends);
+    if (!plan_.passes_output) {
+      open_streams(launch_options, write_ends);
+    }
     open_deadline();
     launch_options.in_foreground = control_.has_turn();
+    if (launch_options.place == Placement::terminal_session) {
+      give_terminal_up();
+    }
+    // Before there is a job that could look.
+    const kernel::Fd folder = plan_.leaves_folder ? kernel::leave_folder() : kernel::Fd();
+    launch_options.folder = folder.get();
     const auto started = launch(launch_options, signals_);
     if (const auto* failure = std::get_if<LaunchFailure>(&started)) {
       control_.give_back();
       outcome_.verdict = judge(failure->cause, failure->exit_code, plan_.exits);
       outcome_.problems.push_back(failure->error.message);
+      outcome_.start_failure = failure->exit_code == 125 ? 0 : failure->error.code;
       return false;
     }
     job_ = std::get<pid_t>(started);
     control_.started(job_);
+    tell({.what = Happening::started, .pid = job_});
+    if (plan_.closes_descriptors) {
+      kernel::close_inherited();
+    }
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
     began_ = std::chrono::steady_clock::now();
     state_ = start(policy_, began_);
@@ -116,6 +134,25 @@ class Supervisor {
     kernel::give_back_memory();
     arm_timer();
     return true;
+  }
+
+  void tell(const Happening& happening) const {
+    if (plan_.narrate) {
+      plan_.narrate(happening);
+    }
+  }
+
+  // For the job's session to take. As its leader we get what is meant for a session that has lost its terminal, and for
+  // nobody else.
+  void give_terminal_up() {
+    switch (kernel::leave_terminal(0)) {
+      case kernel::Left::not_at_all: tell({.what = Happening::kept_terminal, .number = errno}); break;
+      case kernel::Left::as_member: tell({.what = Happening::left_terminal}); break;
+      case kernel::Left::as_leader:
+        tell({.what = Happening::left_terminal, .number = 1});
+        ignored_once_ = {SIGHUP, SIGCONT};
+        break;
+    }
   }
 
   void tell_job(std::vector<std::string>& environment) const {
@@ -255,8 +292,8 @@ class Supervisor {
     for (const kernel::ReceivedSignal& signal : received) {
       if (signal.number == SIGCHLD) {
         child_moved = true;
-      } else if (!signal.about_ourselves() && !(signal.number == SIGCONT && control_.continued())) {
-        feed(SignalArrived{signal.number});
+      } else if (!signal.about_ourselves()) {
+        on_signal(signal.number);
       }
     }
     if (child_moved && !state_.main_status) {
@@ -265,15 +302,45 @@ class Supervisor {
     arm_timer();
   }
 
+  void on_signal(int number) {
+    tell({.what = Happening::signal_arrived, .number = number});
+    if (ignored_once_.erase(number) > 0) {
+      tell({.what = Happening::ignored, .number = number});
+      return;
+    }
+    if (number == SIGCONT && control_.continued()) {
+      return;
+    }
+    if (const auto into = policy_.rewrite.find(number); into != policy_.rewrite.end()) {
+      tell({.what = Happening::rewritten, .number = number, .into = into->second});
+      if (into->second == 0) {
+        tell({.what = Happening::dropped});
+      }
+    }
+    feed(SignalArrived{number});
+    if (plan_.suspends_on.contains(number) && state_.phase != Phase::finished) {
+      tell({.what = Happening::suspended});
+      kernel::stop_self();
+    }
+  }
+
   void reap_all() {
     std::optional<kernel::WaitStatus> main_status;
     kernel::Look look = kernel::look_for_dead_child();
+    if (look.children == kernel::Children::one_dead) {
+      tell({.what = Happening::children_ended});
+    }
     for (; look.children == kernel::Children::one_dead; look = kernel::look_for_dead_child()) {
       const auto reaped = kernel::reap(look.pid);
       if (!reaped || foreign_.erase(reaped->pid) > 0) {
         continue;
       }
       memory_.add(reaped->usage);
+      tell({.what = Happening::reaped,
+            .pid = reaped->pid,
+            .number = reaped->status.value,
+            .main = reaped->pid == job_,
+            .signaled = reaped->status.signaled});
       if (reaped->pid == job_) {
         main_status = reaped->status;
       } else {
@@ -287,6 +354,7 @@ class Supervisor {
         outcome_.leftover = tree().size();
       }
       feed(MainEnded{*main_status});
+      tell({.what = Happening::ended, .number = main_status->value, .signaled = main_status->signaled});
     }
     if (!anybody_left) {
       feed(TreeEmpty{});
@@ -316,14 +384,16 @@ class Supervisor {
   void carry_out(const Action& action) {
     std::visit(Match{
                    [&](const SignalJob& one) {
-                     if (!one.group) {
-                       kernel::signal_process(job_, one.number);
-                       return;
-                     }
                      // The group may be empty while the main process, moved elsewhere by itself, is not.
-                     if (!kernel::signal_group(job_, one.number)) {
-                       kernel::signal_process(job_, one.number);
+                     const bool reached = (one.group && kernel::signal_group(job_, one.number)) ||
+                                          kernel::signal_process(job_, one.number);
+                     tell({.what = Happening::forwarded, .number = one.number, .reached = reached});
+                   },
+                   [&](const SignalGroup& one) {
+                     if (plan_.launch.place != Placement::ours) {  // else the group is our own, and others' with it
+                       kernel::signal_group(job_, one.number);
                      }
+                     tell({.what = Happening::forwarded, .number = one.number});
                    },
                    [&](const SignalLeftovers& one) {
                      if (outcome_.leftover == 0) {
@@ -437,6 +507,7 @@ class Supervisor {
   std::optional<TimePoint> armed_for_;
   TimePoint began_;
   bool main_pid_noted_ = false;
+  std::set<int> ignored_once_;
   pid_t job_ = 0;
   Outcome outcome_;
 };

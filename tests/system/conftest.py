@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("JI_BINARY", str(ROOT / "build" / "jobinit"))
 SANITIZED = "asan" in BINARY
 # A hang must end a test, not the suite; no test waits for it to pass.
-HANG = 120
+HANG = 15
 
 if SANITIZED:
     # PID 1 is not dumpable, and the leak checker needs to trace itself.

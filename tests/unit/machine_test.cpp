@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <csignal>
 #include <random>
 #include <set>
@@ -115,6 +116,7 @@ struct ActionText {
   std::string operator()(const SignalJob& one) const {
     return fmt::format("{}({})", one.group ? "SignalJob" : "SignalMain", one.number);
   }
+  std::string operator()(const SignalGroup& one) const { return fmt::format("SignalGroup({})", one.number); }
   std::string operator()(const SignalLeftovers& one) const { return fmt::format("SignalLeftovers({})", one.number); }
   std::string operator()(const KillTree&) const { return "KillTree"; }
   std::string operator()(const FinishLogs&) const { return "FinishLogs"; }
@@ -330,6 +332,14 @@ const Policy kRewriting = with(kUsual, [](Policy& policy) {
 });
 const Policy kToChild = with(kUsual, [](Policy& policy) { policy.forward = Forward::child; });
 const Policy kToNobody = with(kUsual, [](Policy& policy) { policy.forward = Forward::none; });
+const Policy kPatient = with(kUsual, [](Policy& policy) {
+  policy.patient = true;
+  policy.leftovers = Leftovers::ignore;
+});
+const Policy kFarewell = with(kUsual, [](Policy& policy) {
+  policy.farewell = SIGTERM;
+  policy.rewrite = {{SIGTERM, SIGQUIT}};
+});
 const Policy kIdle = with(kUsual, [](Policy& policy) { policy.idle_timeout = 10s; });
 const Policy kStarting = with(kUsual, [](Policy& policy) {
   policy.start_timeout = 10s;
@@ -354,6 +364,20 @@ const std::vector<Script>& scripts() {
         {10s, TreeEmpty{}, "draining exit=0 timeout=60s kill=11s drain=15s", "FinishLogs"},
         {10s, LogsMoved{}, "draining exit=0 timeout=60s kill=11s drain=15s", ""},
         {10s, LogsDone{}, "finished exit=0 logs_done timeout=60s kill=11s drain=15s", ""}}},
+      {"patient: a stop request is passed on, again and again, and nothing else comes of it",
+       kPatient,
+       {{5s, SignalArrived{SIGTERM}, "running for=stop forwarded=15 timeout=60s", "SignalJob(15)"},
+        {6s, SignalArrived{SIGTERM}, "running for=stop forwarded=15 timeout=60s", "SignalJob(15)"},
+        {50s, Tick{}, "running for=stop forwarded=15 timeout=60s", ""},
+        {55s, MainEnded{exited(0)}, "draining for=stop exit=0 forwarded=15 timeout=60s drain=60s", "FinishLogs"}}},
+      {"patient: a timeout is not, and the stop request before it stays the reason",
+       kPatient,
+       {{5s, SignalArrived{SIGTERM}, "running for=stop forwarded=15 timeout=60s", "SignalJob(15)"},
+        {60s, Tick{}, "stopping for=stop forwarded=15 timeout=60s kill=68s", "SignalJob(15)"},
+        {68s, Tick{}, "killing for=stop forwarded=15 timeout=60s kill=68s rekill=68.02s give_up=78s", "KillTree"}}},
+      {"farewell: what is left of the group gets it, rewritten like any signal",
+       kFarewell,
+       {{10s, MainEnded{exited(0)}, "settling exit=0 timeout=60s kill=11s", "SignalGroup(3) SignalLeftovers(15)"}}},
       {"exit and timeout in the same turn: the exit is first, and was no timeout",
        kUsual,
        {{60s, MainEnded{exited(0)}, "settling exit=0 timeout=60s kill=61s", "SignalLeftovers(15)"},
@@ -816,7 +840,8 @@ TEST(Machine, HoldsItsLawsUnderAnyOrderOfEvents) {
   std::mt19937 random(20240229);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same walks every time
   std::set<Phase> visited;
   for (int walk = 0; walk < 2000 && !testing::Test::HasFailure(); ++walk) {
-    const Policy policy = random() % 2 == 0 ? kUsual : kLongLeftovers;
+    const std::array<const Policy*, 4> policies{&kUsual, &kLongLeftovers, &kPatient, &kFarewell};
+    const Policy& policy = *policies.at(random() % policies.size());
     TimePoint now = kStart;
     State state = start(policy, now);
     for (int i = 0; i < 40; ++i) {

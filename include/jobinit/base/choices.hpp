@@ -4,6 +4,14 @@
 
 namespace jobinit {
 
+// Where the job is put.
+enum class Placement {
+  session,           // a session and process group of its own, without a terminal
+  group,             // a process group of its own in our session, and so at our terminal
+  terminal_session,  // a session of its own that takes over the terminal at stdin
+  ours,              // where we are
+};
+
 // Whom a signal that jobinit gets is passed on to.
 enum class Forward {
   group,  // the job's process group

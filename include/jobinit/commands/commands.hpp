@@ -11,6 +11,7 @@ struct Invocation {
   std::span<const std::string> arguments;
   std::span<const std::string> environment;
   std::span<char* const> raw_arguments = {};  // the same arguments, where the kernel shows them to everybody
+  std::string program = "jobinit";            // argv[0]
 };
 
 int run(const Invocation& invocation);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include "jobinit/cli/dropin.hpp"
 #include "jobinit/cli/resolve.hpp"
 #include "jobinit/commands/commands.hpp"
 #include "jobinit/deliver/sink.hpp"
@@ -12,7 +13,14 @@
 
 namespace jobinit::commands {
 
+// jobinit by another init's name.
+struct DropIn : cli::DropIn {
+  const cli::Peer* peer = nullptr;
+  bool asked = false;  // something of jobinit's is set; until then, nothing of jobinit is to be seen
+};
+
 struct Gathered {
+  std::optional<DropIn> drop_in;
   cli::Arguments arguments;
   cli::Resolved resolved;
   platform::Platform platform;

@@ -58,6 +58,15 @@ bool is_terminal(int fd);
 // Gives 1 and 2 up for good: whoever reads them sees the end. Nothing can be told after that.
 void close_outputs();
 
+// Every descriptor from 3 on that is not close-on-exec: what was inherited, while ours all are. Needs /proc.
+void close_inherited();
+
+// This process goes to /, and so no longer keeps the folder busy that it was in. Gives the way back, empty where there
+// is none.
+Fd leave_folder();
+// Async-signal-safe.
+void enter_folder(int folder);
+
 // True when both are the same open file, as after 2>&1: then one pipe keeps the order between the two.
 bool same_file(int a, int b);
 

@@ -62,6 +62,9 @@ pid_t parent_pid();
 // Makes this process the one that orphans below it come to (prctl(2), PR_SET_CHILD_SUBREAPER). Not needed as PID 1.
 Result<void> become_subreaper();
 
+// Whether it is one, or somebody that has become this program was.
+bool is_subreaper();
+
 // /proc/PID/{environ,mem,fd} are closed to other processes of the same user (prctl(2), PR_SET_DUMPABLE).
 void hide_memory(bool hidden);
 

@@ -6,16 +6,11 @@
 #include <vector>
 
 #include "jobinit/base/cause.hpp"
+#include "jobinit/base/choices.hpp"
 #include "jobinit/kernel/signals.hpp"
 #include "jobinit/supervise/setup.hpp"
 
 namespace jobinit::supervise {
-
-// Where the process is put.
-enum class Place {
-  session,  // a session and process group of its own, without a terminal
-  group,    // a process group of its own in our session, and so at our terminal
-};
 
 struct LaunchOptions {
   std::vector<std::string> argv;         // argv[0] is looked up in `environment`'s PATH when it has no slash
@@ -25,9 +20,13 @@ struct LaunchOptions {
   int stderr_fd = 2;
   std::optional<int> oom_score_adj;
   ProcessSetup setup;
-  Place place = Place::session;
-  int terminal = -1;                      // our controlling terminal, where it is to be shared; -1: none
-  bool in_foreground = false;             // the new group is to have it from the start
+  Placement place = Placement::session;
+  int terminal = -1;              // our controlling terminal, where it is to be shared; -1: none
+  bool in_foreground = false;     // the new group is to have it from the start
+  int folder = -1;                // where it is started, if not where we are
+  bool scripts_by_shell = false;  // a file that is no program is run by /bin/sh, as execvp(3) does
+  bool names_listener = false;    // LISTEN_PID, where it names this process, names the new one (sd_listen_fds(3))
+  bool hides_memory = true;       // whether this process keeps its own closed to others
   std::optional<std::string> executable;  // run this file, whatever argv[0] says
 };
 

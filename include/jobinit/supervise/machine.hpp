@@ -46,6 +46,8 @@ struct Policy {
   std::map<int, int> rewrite;  // a signal that arrives, and what is passed on in its stead; 0: nothing
   Leftovers leftovers = Leftovers::kill;
   int stop_signal = 0;        // what a timeout sends
+  bool patient = false;       // a stop request is passed on, and nothing more comes of it
+  int farewell = 0;           // what the job's group gets when the main process has ended; 0: nothing
   bool interactive = false;   // a terminal: SIGINT is the job's own business there
   Duration stop_grace{};      // from a stop request to the platform's own SIGKILL
   Duration report_reserve{};  // the part of it that is kept for the report
@@ -93,6 +95,9 @@ struct SignalJob {  // to the job's process group, or to the main process alone
   int number = 0;
   bool group = true;
 };
+struct SignalGroup {  // to what is left of the job's process group
+  int number = 0;
+};
 struct SignalLeftovers {  // to every descendant
   int number = 0;
 };
@@ -103,7 +108,7 @@ struct MeasureCpu {};  // what the tree has used so far
 struct Warn {          // the wall clock ends the job soon
   Duration left{};
 };
-using Action = std::variant<SignalJob, SignalLeftovers, KillTree, FinishLogs, DropLogs, MeasureCpu, Warn>;
+using Action = std::variant<SignalJob, SignalGroup, SignalLeftovers, KillTree, FinishLogs, DropLogs, MeasureCpu, Warn>;
 
 struct State {
   Phase phase = Phase::running;

@@ -85,6 +85,7 @@ struct Outcome {
   std::vector<Attempt> attempts;
   SelfReport self_report;
   std::vector<std::string> problems;  // why it was refused, or could not be started
+  int start_failure = 0;              // errno, when it could not be started
   std::chrono::system_clock::time_point started_at;
   std::chrono::system_clock::time_point ended_at;
   Duration duration{};

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <functional>
+#include <set>
 
+#include "jobinit/base/happening.hpp"
 #include "jobinit/supervise/launch.hpp"
 #include "jobinit/supervise/outcome.hpp"
 #include "jobinit/supervise/retry.hpp"
@@ -20,6 +22,13 @@ struct RunPlan {
   std::size_t tail = 0;                                   // bytes of last words to keep
   std::function<void(const std::string&)> say;            // for people, while the run goes on; must not block
   std::function<void(const Outcome&)> on_failed_attempt;  // before the wait for the next one
+  // What another init would do (cli/dropin.hpp).
+  bool tells_job = true;                          // variables of ours in the job's environment
+  bool passes_output = false;                     // the job has our stdout and stderr, and no log is seen
+  bool leaves_folder = false;                     // for /, while the job stays
+  bool closes_descriptors = false;                // the inherited ones, when the job is there
+  std::set<int> suspends_on;                      // signals with which we stop too, once they are passed on
+  std::function<void(const Happening&)> narrate;  // may be empty; must not block
 };
 
 // Blocks until the job, with all its attempts, and everything it left behind is gone. Does not throw: an exception
