@@ -16,15 +16,26 @@ LostRuns::LostRuns(const Gathered& gathered, std::span<const std::string> enviro
       signalfd_(signalfd),
       is_stop_request_(std::move(is_stop_request)) {}
 
-bool LostRuns::report_all(const std::string& folder) {
+bool LostRuns::report_all(const std::string& folder, Duration time) {
+  const auto until = std::chrono::steady_clock::now() + time;
   std::vector<std::string> problems;
   bool all = true;
+  bool stopped = false;
   for (const deliver::AbandonedRun& run : deliver::find_abandoned(folder, problems)) {
+    if (stopped || std::chrono::steady_clock::now() >= until) {
+      all = false;
+      continue;
+    }
     deliver::CourierOptions options;
     options.environment.assign(environment_.begin(), environment_.end());
     options.timeout = gathered_.resolved.settings.report_timeout;
     options.after_stop = gathered_.resolved.settings.report_reserve;
-    options.is_stop_request = is_stop_request_;
+    options.is_stop_request = [&](int signal) {
+      const bool stop = is_stop_request_(signal);
+      stopped = stopped || stop;
+      return stop;
+    };
+    options.not_later_than = until;
     bool delivered = true;
     for (const deliver::Delivery& one :
          deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, run.report, options, signals_, signalfd_)) {

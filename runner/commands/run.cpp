@@ -141,14 +141,7 @@ class Run {
     if (gathered_.drop_in && gathered_.drop_in->habits.pause) {
       return pause(*signalfd);
     }
-    if (const auto signal = keep_state(*signalfd)) {
-      Outcome outcome;
-      outcome.started_at = outcome.ended_at = std::chrono::system_clock::now();
-      outcome.verdict = supervise::judge(Cause::stopped, 128 + *signal, make_exit_policy(settings));
-      outcome.problems.emplace_back("asked to stop before the job was started");
-      outcome.platform_kill_at = std::chrono::steady_clock::now() + settings.stop_grace;
-      return finish(std::move(outcome), *signalfd);
-    }
+    keep_state();
     return finish(run_job(*signalfd), *signalfd);
   }
 
@@ -190,35 +183,43 @@ class Run {
     }
   }
 
-  // A safety net: what goes wrong with it is told, and does not keep the job from running. Returns the signal, if
-  // somebody asked to stop meanwhile.
-  std::optional<int> keep_state(const kernel::Fd& signalfd) {
+  // A safety net: what goes wrong with it is told, and does not keep the job from running.
+  void keep_state() {
     const cli::Settings& settings = gathered_.resolved.settings;
     if (settings.state_dir.empty()) {
-      return std::nullopt;
-    }
-    std::optional<int> asked;
-    if (!gathered_.sinks.empty()) {
-      const supervise::Policy policy = make_policy(settings);
-      LostRuns(gathered_, invocation_.environment, signals_, signalfd, [policy, &asked](int signal) {
-        const bool stop = supervise::is_stop_request(policy, signal);
-        if (stop && !asked) {
-          asked = signal;
-        }
-        return stop;
-      }).report_all(settings.state_dir);
+      return;
     }
     auto state = deliver::KeptState::open(settings.state_dir, subject_.run_id);
     if (!state) {
       tell(fmt::format("warning: --state-dir: {}; if jobinit is killed, nobody will report it",
                        state.failure().message));
-      return asked;
+      return;
     }
     state_ = std::move(*state);
     Outcome started;
     started.started_at = std::chrono::system_clock::now();
     keep(report::make_lost_report(subject_, started));
-    return asked;
+  }
+
+  // When this run is told: the ones before it that nobody could tell of.
+  void report_lost_runs(Outcome& outcome, const kernel::Fd& signalfd) const {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (settings.state_dir.empty() || gathered_.sinks.empty() || outcome.platform_kill_at || !signalfd) {
+      return;
+    }
+    LostRuns(gathered_, invocation_.environment, signals_, signalfd, [&](int signal) {
+      return note_stop(outcome, signal);
+    }).report_all(settings.state_dir, settings.report_timeout);
+  }
+
+  // A signal that arrives when the job is over: a stop request says when the platform's SIGKILL is due.
+  bool note_stop(Outcome& outcome, int signal) const {
+    const supervise::Policy policy = make_policy(gathered_.resolved.settings);
+    const bool stop = supervise::asks_to_stop(policy, signal);
+    if (stop && !outcome.platform_kill_at) {
+      outcome.platform_kill_at = std::chrono::steady_clock::now() + policy.stop_grace;
+    }
+    return stop;
   }
 
   void keep(const report::Document& report) const {
@@ -236,8 +237,14 @@ class Run {
     if (!settings.before.empty()) {
       Outcome before =
           supervise::supervise(make_hook_plan(settings.before, settings.before_timeout), signals_, signalfd);
-      if (before.verdict.cause != Cause::success) {
+      if (before.verdict.cause != Cause::success || before.platform_kill_at) {
         return not_after(std::move(before));
+      }
+      if (settings.deadline && std::chrono::system_clock::now() >= next_occurrence(*settings.deadline, gathered_.now)) {
+        before.verdict = supervise::judge(Cause::not_started, kRefused, make_exit_policy(settings));
+        before.problems.emplace_back("when --before had ended, the deadline was over");
+        before.attempts.clear();
+        return before;
       }
     }
     return supervise::supervise(make_plan(), signals_, signalfd);
@@ -245,6 +252,9 @@ class Run {
 
   // A stop request during --before stopped the run; in every other case the job could not be started for it.
   Outcome not_after(Outcome before) const {
+    if (before.verdict.cause == Cause::success) {  // asked to stop when it was just done
+      before.verdict.cause = Cause::stopped;
+    }
     if (before.verdict.cause == Cause::stopped) {
       return before;
     }
@@ -362,8 +372,7 @@ class Run {
     deliver::CourierOptions options;
     options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
     options.timeout = settings.report_timeout;
-    const supervise::Policy policy = make_policy(settings);
-    options.is_stop_request = [policy](int signal) { return supervise::is_stop_request(policy, signal); };
+    options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
     const auto deliveries =
@@ -378,9 +387,13 @@ class Run {
     if (!settings.quiet) {
       tell(report::summary_sentence(subject_, outcome) + deliveries_part(deliveries));
     }
-    if (state_) {
+    const bool some_delivered =
+        std::any_of(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
+    if (state_ && (some_delivered || deliveries.empty())) {
       state_->drop();
     }
+    report_lost_runs(outcome, signalfd);
+    state_.reset();  // undelivered, it is the next one's to tell
     run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
     // A job that failed by itself keeps its code: that is what somebody will look for.

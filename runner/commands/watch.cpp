@@ -19,6 +19,9 @@ constexpr Duration kLookEvery = 10s;
 // The event of a file's end comes a moment before its lock is gone (__fput() in fs/file_table.c).
 constexpr Duration kLookAgainAfter = 50ms;
 
+// For all that is found in one look; the rest waits for the next.
+constexpr Duration kPatience = 1min;
+
 class Watcher {
  public:
   explicit Watcher(const Invocation& invocation) : environment_(invocation.environment) {}
@@ -32,7 +35,7 @@ class Watcher {
       return 125;
     }
     LostRuns lost(gathered, environment_, signals_, *signalfd, [this](int signal) { return note_stop(signal); });
-    bool all = lost.report_all(folder);
+    bool all = lost.report_all(folder, kPatience);
     while (!once && !stopped_) {
       kernel::wait_until_readable({watch->fd().get(), signalfd->get()}, kLookEvery);
       watch->drain();
@@ -41,9 +44,9 @@ class Watcher {
       }
       // As PID 1 of a sidecar, orphans are ours too.
       kernel::wait_for_children(0ms);
-      lost.report_all(folder);
+      lost.report_all(folder, kPatience);
       kernel::wait_until_readable({signalfd->get()}, kLookAgainAfter);
-      all = lost.report_all(folder);
+      all = lost.report_all(folder, kPatience);
     }
     return once && !all ? 1 : 0;
   }

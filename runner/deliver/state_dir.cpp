@@ -33,16 +33,19 @@ Result<Document> read_state(const std::string& file) {
   if (!text) {
     return text.failure();
   }
-  const Document state = Document::parse(*text, nullptr, false);
-  const auto report = state.is_object() ? state.find("report") : state.end();
-  if (state.is_discarded() || !state.is_object() || report == state.end()) {
+  const auto state = report::parse_json(*text);
+  if (!state || !state->is_object() || !state->contains("report")) {
     return error("{}: not the state of a run", file);
   }
-  const auto parsed = report::parse_report(report->dump());
-  if (!parsed) {
-    return error("{}: {}", file, parsed.failure().message);
+  try {  // whoever can write to the folder can have written anything
+    const auto parsed = report::parse_report((*state)["report"].dump());
+    if (!parsed) {
+      return error("{}: {}", file, parsed.failure().message);
+    }
+    return report::found_lost(*parsed, out_of_memory(*state), std::chrono::system_clock::now());
+  } catch (const nlohmann::json::exception& failure) {
+    return error("{}: {}", file, failure.what());
   }
-  return report::found_lost(*parsed, out_of_memory(state), std::chrono::system_clock::now());
 }
 
 }  // namespace
@@ -56,7 +59,7 @@ KeptState::KeptState(std::string stem, kernel::FileLock lock) : stem_(std::move(
 
 Result<KeptState> KeptState::open(const std::string& folder, const std::string& run_id) {
   const std::string stem = folder + '/' + run_id;
-  auto lock = kernel::FileLock::try_take(path(stem, kLock));
+  auto lock = kernel::FileLock::try_take(path(stem, kLock), kernel::FileLock::Role::owner);
   if (!lock) {
     return lock.failure();
   }
@@ -96,7 +99,7 @@ std::vector<AbandonedRun> find_abandoned(const std::string& folder, std::vector<
       continue;
     }
     const std::string stem = folder + '/' + name.substr(0, name.size() - kState.size());
-    auto lock = kernel::FileLock::try_take(path(stem, kLock));
+    auto lock = kernel::FileLock::try_take(path(stem, kLock), kernel::FileLock::Role::finder);
     if (!lock) {
       problems.push_back(lock.failure().message);
       continue;

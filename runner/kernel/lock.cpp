@@ -14,14 +14,18 @@
 
 namespace jobinit::kernel {
 
-Result<std::optional<FileLock>> FileLock::try_take(const std::string& path) {
-  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+Result<std::optional<FileLock>> FileLock::try_take(const std::string& path, Role role) {
+  const int mode = role == Role::owner ? O_RDWR : O_RDONLY;
+  Fd file(::open(path.c_str(), mode | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
   if (!file) {
     return system_error(errno, fmt::format("opening {}", path));
   }
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
       return std::optional<FileLock>();
+    }
+    if (errno == EBADF && role == Role::finder) {
+      return try_take(path, Role::owner);  // NFS makes it a lock for writing (flock(2))
     }
     if (errno != EINTR) {
       return system_error(errno, fmt::format("locking {}", path));
@@ -33,7 +37,7 @@ Result<std::optional<FileLock>> FileLock::try_take(const std::string& path) {
 Result<FolderWatch> FolderWatch::open(const std::string& folder) {
   FolderWatch watch;
   watch.fd_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  const auto events = static_cast<std::uint32_t>(IN_CLOSE | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+  const auto events = static_cast<std::uint32_t>(IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
   if (!watch.fd_ || ::inotify_add_watch(watch.fd_.get(), folder.c_str(), events) < 0) {
     return system_error(errno, fmt::format("watching {}", folder));
   }

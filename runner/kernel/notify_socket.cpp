@@ -18,9 +18,9 @@ constexpr std::size_t kLongestDatagram = 4096;
 // The kernel hands out at most this many at once (SCM_MAX_FD, unix(7)).
 constexpr std::size_t kMostDescriptors = 253;
 
-// Closes what came along; the sender's pid, 0 when it is not to be seen from here.
-pid_t take_ancillary(msghdr& message) {
-  pid_t sender = 0;
+// Closes what came along; who sent it, with pid 0 when that is not to be seen from here.
+ucred take_ancillary(msghdr& message) {
+  ucred sender{};
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET) {
       continue;
@@ -30,12 +30,13 @@ pid_t take_ancillary(msghdr& message) {
       for (std::size_t i = 0; i < count; ++i) {
         int descriptor = -1;
         std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+        // A socket that lingers would make close(2) wait for its peer (socket(7)).
+        const linger none{.l_onoff = 0, .l_linger = 0};
+        ::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
         ::close(descriptor);
       }
     } else if (header->cmsg_type == SCM_CREDENTIALS) {
-      ucred credentials{};
-      std::memcpy(&credentials, CMSG_DATA(header), sizeof(credentials));
-      sender = credentials.pid;
+      std::memcpy(&sender, CMSG_DATA(header), sizeof(sender));
     }
   }
   return sender;
@@ -43,8 +44,9 @@ pid_t take_ancillary(msghdr& message) {
 
 }  // namespace
 
-Result<NotifySocket> NotifySocket::open() {
+Result<NotifySocket> NotifySocket::open(std::optional<unsigned> job_user) {
   NotifySocket socket;
+  socket.job_user_ = job_user;
   socket.fd_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.fd_) {
     return system_error(errno, "making the notify socket");
@@ -79,8 +81,9 @@ std::optional<std::string> NotifySocket::receive() const {
   if (length < 0) {
     return std::nullopt;
   }
-  const pid_t sender = take_ancillary(message);
-  if (sender == 0 || (message.msg_flags & MSG_TRUNC) != 0) {
+  const ucred sender = take_ancillary(message);
+  const bool trusted = sender.uid == 0 || sender.uid == ::geteuid() || sender.uid == job_user_;
+  if (sender.pid == 0 || !trusted || (message.msg_flags & MSG_TRUNC) != 0) {
     return "";
   }
   return std::string(text.data(), static_cast<std::size_t>(length));

@@ -234,8 +234,10 @@ std::size_t kill_tree(Leader leader, const std::set<pid_t>& except) {
   return sent;
 }
 
-void set_own_oom_score_adj(int value) {
-  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+namespace {
+
+void write_oom_score_adj(const char* path, int value) {
+  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
   if (file < 0) {
     return;
   }
@@ -247,6 +249,16 @@ void set_own_oom_score_adj(int value) {
   }
   ::close(file);
 }
+
+}  // namespace
+
+void set_own_oom_score_adj(int value) { write_oom_score_adj("/proc/self/oom_score_adj", value); }
+
+void set_oom_score_adj(pid_t pid, int value) {
+  write_oom_score_adj(fmt::format("/proc/{}/oom_score_adj", pid).c_str(), value);
+}
+
+bool is_root() { return ::geteuid() == 0; }
 
 std::string own_executable() {
   if (::access("/proc/self/exe", X_OK) == 0) {

@@ -90,7 +90,11 @@ std::string limit_sentence(const Outcome& outcome) {
     case supervise::Intent::deadline: return "ran into its deadline";
     case supervise::Intent::attempt_timeout: return fmt::format("ran into its attempt-timeout of {}", value);
     case supervise::Intent::start_timeout: return fmt::format("was not ready within {}", value);
-    case supervise::Intent::watchdog: return fmt::format("gave its watchdog no sign of life for {}", value);
+    case supervise::Intent::watchdog:
+      if (outcome.limit_value == Duration::zero()) {
+        return "triggered its watchdog";
+      }
+      return fmt::format("gave its watchdog no sign of life for {}", value);
     case supervise::Intent::idle_timeout: return fmt::format("wrote nothing for {}", value);
     case supervise::Intent::cpu_limit: return fmt::format("used up its CPU time of {}", value);
     case supervise::Intent::stop: break;
@@ -266,13 +270,13 @@ Document found_lost(Document report, bool out_of_memory, std::chrono::system_clo
   return report;
 }
 
-Result<Document> parse_report(std::string_view text) {
+Result<Document> parse_json(std::string_view text) {
   // The library writes recursively what it reads in a loop; no report of ours is nested deeper than this.
   static constexpr int deepest = 64;
   bool too_deep = false;
-  Document report = Document::parse(
+  Document parsed = Document::parse(
       text,
-      [&](int depth, Document::parse_event_t /*event*/, Document& /*parsed*/) {
+      [&](int depth, Document::parse_event_t /*event*/, Document& /*part*/) {
         too_deep = too_deep || depth > deepest;
         return depth <= deepest;
       },
@@ -280,9 +284,18 @@ Result<Document> parse_report(std::string_view text) {
   if (too_deep) {
     return error("not a jobinit report: nested deeper than {} levels", deepest);
   }
-  if (report.is_discarded()) {
+  if (parsed.is_discarded()) {
     return error("not a JSON document");
   }
+  return parsed;
+}
+
+Result<Document> parse_report(std::string_view text) {
+  auto parsed = parse_json(text);
+  if (!parsed) {
+    return parsed.failure();
+  }
+  Document& report = *parsed;
   const auto version = report.is_object() ? report.find("schema_version") : report.end();
   if (!report.is_object() || version == report.end() || !version->is_number_integer()) {
     return error("not a jobinit report: it has no schema_version");
@@ -295,7 +308,7 @@ Result<Document> parse_report(std::string_view text) {
       return error("not a jobinit report: no \"{}\" in it", part);
     }
   }
-  return report;
+  return parsed;
 }
 
 }  // namespace jobinit::report

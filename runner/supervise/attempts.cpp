@@ -14,7 +14,7 @@ class Attempts {
 
   Outcome run() {
     if (plan_.notify) {
-      auto socket = kernel::NotifySocket::open();
+      auto socket = kernel::NotifySocket::open(plan_.launch.setup.user);
       if (!socket) {
         throw std::runtime_error(socket.failure().message);
       }
@@ -70,10 +70,10 @@ class Attempts {
                     plan_.retry.retries + 1, cause_name(ended.verdict.cause), ended.verdict.exit_code,
                     human_duration(wait)));
     const TimePoint until = std::chrono::steady_clock::now() + wait;
-    for (TimePoint now = std::chrono::steady_clock::now(); now < until; now = std::chrono::steady_clock::now()) {
-      kernel::wait_until_readable({signalfd_.get()}, until - now);
+    do {
+      kernel::wait_until_readable({signalfd_.get()}, until - std::chrono::steady_clock::now());
       for (const kernel::ReceivedSignal& signal : kernel::read_signals(signalfd_)) {
-        if (is_stop_request(plan_.policy, signal.number)) {
+        if (asks_to_stop(plan_.policy, signal.number)) {
           ended.platform_kill_at = std::chrono::steady_clock::now() + plan_.policy.stop_grace;
         }
       }
@@ -82,7 +82,7 @@ class Attempts {
         say("asked to stop: there is no other attempt");
         return false;
       }
-    }
+    } while (std::chrono::steady_clock::now() < until);
     return true;
   }
 

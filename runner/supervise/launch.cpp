@@ -83,12 +83,10 @@ struct Child {
     if (options.folder >= 0) {
       kernel::enter_folder(options.folder);
     }
-    if (options.oom_score_adj) {
-      // "Not dumpable" makes /proc/self/oom_score_adj root's, and belongs to the memory, which is the parent's as well:
-      // back to what it was before anything can look in.
-      kernel::hide_memory(false);
+    // "Not dumpable" makes /proc/self/oom_score_adj root's: for anybody else the parent does it after exec. Making the
+    // memory readable for this, which is the parent's too, would show its credentials to whoever looks just then.
+    if (options.oom_score_adj && kernel::is_root()) {
       kernel::set_own_oom_score_adj(*options.oom_score_adj);
-      kernel::hide_memory(options.hides_memory);
     }
     if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
       return failed(errno);
@@ -285,6 +283,9 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
     }
   }
   if (!failure) {
+    if (options.oom_score_adj && !kernel::is_root()) {
+      kernel::set_oom_score_adj(launcher.pid, *options.oom_score_adj);
+    }
     return static_cast<pid_t>(launcher.pid);
   }
   if (launcher.pid <= 0) {

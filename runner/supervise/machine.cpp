@@ -90,7 +90,7 @@ class Stepper {
     if (number == 0) {
       return;  // dropped, whatever it would have meant
     }
-    const bool stop = is_stop_request(policy_, event.number) || is_stop_request(policy_, number);
+    const bool stop = asks_to_stop(policy_, event.number);
     if (stop && policy_.patient && state().phase == Phase::running) {
       forward(number, true);
       if (!state().intent) {
@@ -492,6 +492,14 @@ Step step(const Policy& policy, State state, const Event& event, TimePoint now) 
   Stepper stepper(policy, std::move(state), now);
   std::visit([&](const auto& one) { stepper(one); }, event);
   return stepper.take();
+}
+
+bool asks_to_stop(const Policy& policy, int arrived) {
+  const auto rewritten = policy.rewrite.find(arrived);
+  if (rewritten == policy.rewrite.end()) {
+    return is_stop_request(policy, arrived);
+  }
+  return rewritten->second != 0 && (is_stop_request(policy, arrived) || is_stop_request(policy, rewritten->second));
 }
 
 bool is_stop_request(const Policy& policy, int signal) {

@@ -92,7 +92,10 @@ SetupFailure set_up(const ProcessSetup& setup) {
   if (setup.user && (code = kernel::set_user(*setup.user)) != 0) {
     return failed(SetupStep::user, code);
   }
-  if (setup.dropped != 0 && (code = kernel::drop_capabilities(setup.dropped)) != 0) {
+  // The kernel only does that on leaving user 0; a jobinit with ambient capabilities is another user already.
+  const bool unprivileged = setup.user && *setup.user != 0;
+  const kernel::Capabilities dropped = unprivileged ? ~kernel::Capabilities{0} : setup.dropped;
+  if (dropped != 0 && (code = kernel::drop_capabilities(dropped)) != 0) {
     return failed(SetupStep::capabilities, code);
   }
   if (setup.umask) {

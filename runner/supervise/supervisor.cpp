@@ -478,7 +478,8 @@ class Supervisor {
     outcome_.platform_kill_at = state_.platform_kill_at;
     if (state_.intent && *state_.intent != Intent::stop) {
       outcome_.limit = state_.intent;
-      outcome_.limit_value = policy_.limit(*state_.intent);
+      // The job may have set its watchdog's interval anew.
+      outcome_.limit_value = state_.intent == Intent::watchdog ? state_.watchdog : policy_.limit(*state_.intent);
     }
     timer_.cancel();
   }

@@ -161,6 +161,35 @@ def test_descriptors_that_are_sent_are_closed(jobinit):
     assert run.out == b"b''\n"
 
 
+def test_a_socket_that_lingers_holds_nothing_up(jobinit):
+    """Closing it would wait for a peer that never reads."""
+    run = jobinit("--notify", "--timeout", "3s", "--", *says(
+        "import struct\n"
+        "server = socket.create_server(('127.0.0.1', 0)); client = socket.create_connection(server.getsockname())\n"
+        "client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 1000))\n"
+        "client.setblocking(False)\n"
+        "try:\n"
+        "    while True: client.send(bytes(100000))\n"
+        "except BlockingIOError: pass\n"
+        "s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:])\n"
+        "socket.send_fds(s, [b'FDSTORE=1'], [client.fileno()])\n"
+        "os.fork() or time.sleep(1000)\n"  # keeps the peer, without the socket that was sent
+        "os.close(client.detach()); time.sleep(0.5); say('STATUS=still heard'); time.sleep(1000)"))
+    assert outcome(run) == (124, "timeout", "timeout")
+    assert run.report["self_report"]["status"] == "still heard"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_strangers_are_not_heard(start, tmp_path):
+    process = start("--watchdog", "1h", "--", *says("print(os.environ['NOTIFY_SOCKET'], flush=True); time.sleep(2); sys.exit(3)"))
+    address = process.stdout.readline().decode().strip()
+    stranger = "import os,socket,sys; os.setuid(65534); s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n" \
+               "s.sendto(b'WATCHDOG=trigger', '\\0' + sys.argv[1][1:])"
+    subprocess.run(python(stranger, address), check=True)
+    assert process.wait(HANG) == 3
+    assert read_report(tmp_path)["outcome"]["cause"] == "failed"
+
+
 def test_a_flood_of_messages_holds_nothing_up(jobinit, place):
     run = jobinit("--notify", "--timeout", "1s", "--", *says("while True: say('STATUS=' + 'x' * 4000)"), place=place)
     assert outcome(run) == (124, "timeout", "timeout")

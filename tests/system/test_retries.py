@@ -133,6 +133,34 @@ def test_stopped_before_the_job(start, tmp_path):
     assert process.stdout.read() == b""
 
 
+def test_stopped_when_what_comes_before_was_just_done(start, tmp_path):
+    """Its leftovers are still being ended; the job must not start in spite of the request."""
+    before = "trap '' TERM; (trap '' TERM; exec sleep 1000) & echo ready; exit 0"
+    process = start("--before", before, "--leftover-grace", "2s", "--", "echo", "job")
+    wait_for_line(process.stdout, b"ready")
+    time.sleep(0.5)  # it has ended by then; if it has not, it is stopped like any other
+    process.send_signal(signal.SIGTERM)
+    process.wait(HANG)
+    assert process.stdout.read() == b""
+    assert read_report(tmp_path)["outcome"]["cause"] == "stopped"
+
+
+def test_a_deadline_that_passes_before_the_job(jobinit):
+    run = jobinit("--before", "sleep 2", "--deadline", f"@{int(time.time()) + 1}", "--", "echo", "job")
+    assert (run.code, run.cause, run.out) == (125, "not_started", b"")
+
+
+@pytest.mark.parametrize("rewrite, number, attempts", [("USR2:TERM", signal.SIGUSR2, 1), ("TERM:0", signal.SIGTERM, 2)])
+def test_signals_mean_between_attempts_what_they_mean_during_one(start, tmp_path, rewrite, number, attempts):
+    process = start("--rewrite-signal", rewrite, "--retries", "1", "--retry-backoff", "3s", "--", "sh", "-c", "exit 5")
+    for line in process.stderr:
+        if b"attempt 1 of 2" in line:
+            break
+    process.send_signal(number)
+    assert process.wait(HANG) == 5
+    assert len(read_report(tmp_path)["attempts"]) == attempts
+
+
 def test_after_knows_how_it_went(jobinit, place, tmp_path):
     told = tmp_path / "told"
     after = f'echo "$JOBINIT_CAUSE $JOBINIT_EXIT_CODE $JOBINIT_RUN_ID" > {told}; cat "$JOBINIT_REPORT" >> {told}'

@@ -1,4 +1,5 @@
 """A run whose jobinit is killed is reported by whoever finds its state: a watcher, or the next run."""
+import fcntl
 import json
 import os
 import signal
@@ -41,6 +42,9 @@ def lost_run(started, folder, *settings, job=SLEEPS, place=NAMESPACE):
     wait_for_line(process.stdout, b"ready")
     process.kill()  # unshare --kill-child: SIGKILL for PID 1 as well
     process.wait()
+    [lock] = folder.glob("*.lock")
+    with open(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # granted when PID 1 is gone, which is a moment after its namespace's starter
 
 
 def watch(folder, sink, *more):
@@ -101,8 +105,8 @@ def test_the_next_run_reports_it(started, folder, jobinit, tmp_path):
     # Both reports go to stdout, one line each.
     run = jobinit("--state-dir", folder, "--report-to", "stdout:", "--", "sh", "-c", f"ls {folder} > {told}", report=False)
     reports = [json.loads(line) for line in run.out.splitlines()]
-    assert [one["outcome"]["cause"] for one in reports] == ["lost", "success"]
-    assert reports[0]["run_id"] not in told.read_text()
+    assert [one["outcome"]["cause"] for one in reports] == ["success", "lost"]
+    assert len(told.read_text().split()) == 4  # the lost one's files, and its own
     assert list(folder.iterdir()) == []
 
 
@@ -150,6 +154,37 @@ def test_no_credentials_are_kept(started, folder):
                       place=NAMESPACE)
     wait_for_line(process.stdout, b"ready")
     assert all("hunter2" not in file.read_text() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("text", ['{"report":' + "[" * 400_000 + "]" * 400_000 + "}",
+                                  '{"report":{"schema_version":1,"job":{},"platform":{},"times":{"started_at":5},'
+                                  '"outcome":{"cause":"lost"},"resources":{},"logs":{}}}'], ids=["deep", "wrong types"])
+def test_a_file_that_somebody_has_made_up_keeps_no_job_from_running(jobinit, folder, text):
+    (folder / "x.json").write_text(text)
+    run = jobinit("--state-dir", folder, "--", "sh", "-c", "exit 4")
+    assert (run.code, run.cause) == (4, "failed")
+    assert "x.json" in run.err
+
+
+def test_a_report_that_nobody_got_stays_for_the_next_run(jobinit, folder):
+    run = jobinit("--state-dir", folder, "--report-to", "pushgateway+http://127.0.0.1:1", "--report-timeout", "300ms", "--", "sh", "-c",
+                  "exit 4", report=False)
+    assert run.code == 4
+    assert len(list(folder.glob("*.json"))) == 1
+    run = jobinit("--state-dir", folder, "--report-to", "stdout:", "--", "true", report=False)
+    assert [json.loads(line)["outcome"]["exit_code"] for line in run.out.splitlines()] == [0, 4]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_watcher_does_not_wake_itself(started, folder, tmp_path):
+    process = started("--state-dir", folder, "--", *python(SLEEPS))
+    wait_for_line(process.stdout, b"ready")
+    trace = tmp_path / "trace"
+    # 3 s: far less than its own pace, far more than a loop of events would need.
+    subprocess.run(["strace", "-f", "-e", "trace=flock", "-o", trace, "timeout", "3", BINARY, "watch", folder, "--report-to", "stderr:"],
+                   env=clean_env(ASAN_OPTIONS="detect_leaks=0"), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=HANG)
+    assert trace.read_text().count("flock(") >= 1
+    assert trace.read_text().count("flock(") <= 4
 
 
 def test_files_that_are_no_state_are_told_and_left(folder, tmp_path):

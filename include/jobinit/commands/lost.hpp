@@ -17,9 +17,9 @@ class LostRuns {
   LostRuns(const Gathered& gathered, std::span<const std::string> environment, const kernel::SignalState& signals,
            const kernel::Fd& signalfd, std::function<bool(int)> is_stop_request);
 
-  // Delivers what there is to every sink; what could not be delivered stays for the next time. False when something
-  // did.
-  bool report_all(const std::string& folder);
+  // Delivers what there is to every sink, all of it within `time`, unless somebody asks to stop; what could not be
+  // delivered stays for the next time. False when something did.
+  bool report_all(const std::string& folder, Duration time);
 
  private:
   const Gathered& gathered_;

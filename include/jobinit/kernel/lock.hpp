@@ -13,17 +13,18 @@ namespace jobinit::kernel {
 // to this process alone: the descriptor is close-on-exec.
 class FileLock {
  public:
-  // Makes the file where it is missing, mode 0600. nullopt: somebody else holds it.
-  static Result<std::optional<FileLock>> try_take(const std::string& path);
+  // Makes the file where it is missing, mode 0600. nullopt: somebody else holds it. The end of an owner shows to a
+  // FolderWatch; a finder, who only looks whether there is one, must not.
+  enum class Role { owner, finder };
+  static Result<std::optional<FileLock>> try_take(const std::string& path, Role role);
 
  private:
   explicit FileLock(Fd file) : file_(std::move(file)) {}
   Fd file_;
 };
 
-// Becomes readable when something in the folder is made, renamed to, written or closed (inotify(7)): also when a
-// process that held a lock in it dies, since that closes the file. On a network file system only for this machine's
-// doings.
+// Becomes readable when a file in the folder that was open for writing is closed (inotify(7)), as the lock of an owner
+// that dies is, and when one comes into it or goes. On a network file system only for this machine's doings.
 class FolderWatch {
  public:
   static Result<FolderWatch> open(const std::string& folder);

@@ -12,19 +12,22 @@ namespace jobinit::kernel {
 // is what keeps strangers out, where containers share a network namespace.
 class NotifySocket {
  public:
-  static Result<NotifySocket> open();
+  // `job_user`: the uid that the job runs as, where it is not ours.
+  static Result<NotifySocket> open(std::optional<unsigned> job_user);
 
   // "@name", as the variable has it.
   const std::string& address() const { return address_; }
   const Fd& fd() const { return fd_; }
 
-  // One datagram; empty text for one that is too long or comes from outside the pid namespace, nullopt when there is
-  // none. Descriptors that come along are closed, which is what a BARRIER=1 waits for.
+  // One datagram; empty text for one that is too long, or comes from outside the pid namespace or from another user
+  // than root, ours and the job's (the name can be read in /proc/net/unix); nullopt when there is none. Descriptors
+  // that come along are closed, which is what a BARRIER=1 waits for.
   std::optional<std::string> receive() const;
 
  private:
   Fd fd_;
   std::string address_;
+  std::optional<unsigned> job_user_;
 };
 
 }  // namespace jobinit::kernel

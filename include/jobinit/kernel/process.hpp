@@ -99,6 +99,8 @@ void wait_for_children(std::chrono::milliseconds at_most);
 
 // Async-signal-safe; for the child before exec. Errors are not told: a raised score is a kindness, not a need.
 void set_own_oom_score_adj(int value);
+void set_oom_score_adj(pid_t pid, int value);
+bool is_root();
 
 // The file this program was started from, for starting it again: works without /proc, and after the file was replaced
 // where /proc is there.

@@ -35,6 +35,9 @@ Document make_report(const Subject& subject, const supervise::Outcome& outcome);
 Document make_lost_report(const Subject& subject, const supervise::Outcome& so_far);
 Document found_lost(Document report, bool out_of_memory, std::chrono::system_clock::time_point noticed);
 
+// JSON from a file: nothing that is nested too deeply to be written again.
+Result<Document> parse_json(std::string_view text);
+
 // Reads a saved report. Errors: not JSON, not a report, a schema version from the future.
 Result<Document> parse_report(std::string_view text);
 

@@ -157,5 +157,7 @@ Step step(const Policy& policy, State state, const Event& event, TimePoint now);
 // Signals by which a platform or a person asks for the end: SIGTERM, the stop signal, and SIGINT but on a terminal.
 // Every other one is passed on and changes nothing; SIGQUIT, say, asks a JVM for a thread dump.
 bool is_stop_request(const Policy& policy, int signal);
+// The same of a signal as it arrives, before it is rewritten; one that is dropped asks for nothing.
+bool asks_to_stop(const Policy& policy, int arrived);
 
 }  // namespace jobinit::supervise
