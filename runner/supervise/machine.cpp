@@ -59,9 +59,6 @@ class Stepper {
       return;
     }
     state().main_status = event.status;
-    if (const int farewell = rewritten(policy_.farewell); farewell != 0) {
-      act(SignalGroup{farewell});
-    }
     switch (state().phase) {
       case Phase::running:
       case Phase::stopping: settle(); break;
@@ -359,6 +356,9 @@ class Stepper {
   // The main process has ended.
   void settle() {
     state().phase = Phase::settling;
+    if (const int farewell = rewritten(policy_.farewell); farewell != 0) {
+      act(SignalGroup{farewell});
+    }
     if (policy_.leftovers == Leftovers::ignore) {
       drain();
       return;
