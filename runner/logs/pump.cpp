@@ -26,17 +26,19 @@ Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output
   }
 }
 
-void Pump::start() {
-  // The descriptors are lent to asio for waiting only, and taken back in end(): what owns them closes them.
-  boost::system::error_code ignored;
-  input_.assign(pipe_.get(), ignored);
-  if (writable_) {
-    if (writable_->assign(output_.pollable(), ignored); ignored) {
-      writable_.reset();
-    }
+Pump::~Pump() { take_back(); }
+
+bool Pump::watch() {
+  // The descriptors are lent to asio for waiting only, and taken back in the end: what owns them closes them.
+  boost::system::error_code failure;
+  input_.assign(pipe_.get(), failure);
+  if (!failure && writable_) {
+    writable_->assign(output_.pollable(), failure);
   }
-  wait_for_input();
+  return !failure;
 }
+
+void Pump::start() { wait_for_input(); }
 
 void Pump::wait_for_input() {
   if (reading_ || done_) {
@@ -140,14 +142,18 @@ void Pump::end() {
     return;
   }
   done_ = true;
+  take_back();
+  pipe_.reset();
+  on_change_();
+}
+
+void Pump::take_back() {
   if (input_.is_open()) {
     input_.release();
   }
   if (writable_ && writable_->is_open()) {
     writable_->release();
   }
-  pipe_.reset();
-  on_change_();
 }
 
 }  // namespace jobinit::logs

@@ -115,7 +115,6 @@ Outcome supervise(const RunPlan& plan, const kernel::SignalState& signals, const
   try {
     return Attempts(plan, signals, signalfd).run();
   } catch (const std::exception& failure) {
-    kernel::kill_tree({});
     Outcome outcome;
     outcome.started_at = outcome.ended_at = std::chrono::system_clock::now();
     outcome.verdict = judge(Cause::internal, 125, plan.exits);

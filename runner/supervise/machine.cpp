@@ -188,6 +188,13 @@ class Stepper {
     look_at_cpu_after(policy_.cpu_timeout - event.used);
   }
 
+  // The pace counts from here: what is killed needs CPU time to die, and must not have to fight for it with us.
+  void operator()(const TreeKilled&) {
+    if (state().phase == Phase::killing) {
+      state().rekill_at = now_ + kRekillEvery;
+    }
+  }
+
   void operator()(const Tick&) {
     switch (state().phase) {
       case Phase::running:

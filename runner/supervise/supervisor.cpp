@@ -58,13 +58,18 @@ class Supervisor {
   Outcome run() {
     outcome_.started_at = std::chrono::system_clock::now();
     const TimePoint began = std::chrono::steady_clock::now();
-    if (begin()) {
-      // From here on nothing bails out: the job runs, and everything that goes wrong is recorded and lived with.
-      while (state_.phase != Phase::finished) {
-        loop_.restart();
-        loop_.run_one();
+    try {
+      if (begin()) {
+        // From here on nothing bails out: the job runs, and everything that goes wrong is recorded and lived with.
+        while (state_.phase != Phase::finished) {
+          loop_.restart();
+          loop_.run_one();
+        }
+        conclude();
       }
-      conclude();
+    } catch (...) {
+      end_by_force();
+      throw;
     }
     outcome_.duration = std::chrono::steady_clock::now() - began;
     outcome_.ended_at = std::chrono::system_clock::now();
@@ -92,6 +97,7 @@ class Supervisor {
       open_streams(launch_options, write_ends);
     }
     open_deadline();
+    watch();
     launch_options.in_foreground = control_.has_turn();
     if (launch_options.place == Placement::terminal_session) {
       give_terminal_up();
@@ -116,17 +122,18 @@ class Supervisor {
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
     began_ = std::chrono::steady_clock::now();
     state_ = start(policy_, began_);
-    watch_deadline();
+    if (wall_timer_) {
+      feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
+      wait_for_wall_clock();
+    }
     for (const auto& pump : pumps_) {
       pump->start();
     }
     if (pumps_.empty()) {
       feed(LogsDone{});
     }
-    arrivals_.assign(signalfd_.get());
     wait_for_signals();
     if (notify_ != nullptr) {
-      messages_.assign(notify_->fd().get());
       wait_for_messages();
     }
     // The job may have ended before anybody listened.
@@ -181,12 +188,36 @@ class Supervisor {
     wall_timer_ = std::move(*timer);
   }
 
-  void watch_deadline() {
-    if (wall_timer_) {
-      feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
-      wall_arrivals_.assign(wall_timer_->fd().get());
-      wait_for_wall_clock();
+  // Before the job is there, too: each of them may find the kernel out of epoll watches or memory, and throws.
+  void watch() {
+    arrivals_.assign(signalfd_.get());
+    if (notify_ != nullptr) {
+      messages_.assign(notify_->fd().get());
     }
+    if (wall_timer_) {
+      wall_arrivals_.assign(wall_timer_->fd().get());
+    }
+    // Asio does not tell when that happens to its own timer, and no limit would ever be reached.
+    bool works = false;
+    timer_.expires_at(TimePoint::min());
+    timer_.async_wait([&works](boost::system::error_code failure) { works = !failure; });
+    const TimePoint until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (!works && loop_.run_one_until(until) > 0) {
+    }
+    if (!works) {
+      timer_.cancel();
+      throw std::runtime_error(
+          "the kernel does not watch a timer for jobinit (epoll_ctl(2): out of watches or memory)");
+    }
+  }
+
+  // Something of ours is broken beyond repair: nothing of the job may stay behind.
+  void end_by_force() {
+    for (int round = 0; job_ > 0 && round < 100 && !tree().empty(); ++round) {
+      kernel::kill_tree({}, foreign_);
+      kernel::wait_for_children(std::chrono::milliseconds(100));
+    }
+    control_.give_back();
   }
 
   // The moment has come, or the clock was set: either way its place on the monotonic clock is known anew.
@@ -266,11 +297,15 @@ class Supervisor {
     if (!pipe || !output) {
       return;
     }  // out of descriptors: the job writes there itself, as under any other init
+    auto pump =
+        std::make_unique<logs::Pump>(loop_, std::move(pipe->read), std::move(*output), tail_, [this] { on_logs(); });
+    if (!pump->watch()) {
+      return;
+    }  // out of epoll watches: the same
     job_fd = pipe->write.get();
     write_ends.push_back(std::move(pipe->write));
     stream_names_.emplace_back(name);
-    pumps_.push_back(
-        std::make_unique<logs::Pump>(loop_, std::move(pipe->read), std::move(*output), tail_, [this] { on_logs(); }));
+    pumps_.push_back(std::move(pump));
   }
 
   void wait_for_signals() {
@@ -406,6 +441,7 @@ class Supervisor {
                    [&](const KillTree&) {
                      const std::size_t shown = kernel::kill_tree({job_, !state_.main_status.has_value()}, foreign_);
                      outcome_.killed = std::max(outcome_.killed, shown);
+                     feed(TreeKilled{});
                    },
                    [&](const FinishLogs&) {
                      for (const auto& pump : pumps_) {

@@ -25,7 +25,12 @@ class Pump {
   // `tail` must outlive the pump. `on_change` is called after every step forward, and once when the pump is done.
   Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output, Tail& tail,
        std::function<void()> on_change);
+  ~Pump();
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
 
+  // Before the job is there, since it can fail: false where the kernel does not watch both ends for us.
+  bool watch();
   void start();
   // The job is gone: whatever is in the pipe now is the last of it, whoever else may still hold its other end.
   void finish();
@@ -43,6 +48,7 @@ class Pump {
   // Writes what is pending; false when it must wait for the reader.
   bool flush();
   void end();
+  void take_back();
 
   boost::asio::posix::stream_descriptor input_;
   kernel::Fd pipe_;  // the same pipe; a descriptor of its own, so that reading does not go through asio

@@ -7,7 +7,7 @@
 namespace jobinit::supervise {
 
 // `policy` instead of the plan's: the timeout of the run has gone on since. `number` counts from 1. `notify` may be
-// null. Throws where the machine is exhausted; the tree is then the caller's to kill.
+// null. Throws where the machine is exhausted; nothing of the job is left then.
 Outcome run_attempt(const RunPlan& plan, const Policy& policy, unsigned number, const kernel::NotifySocket* notify,
                     const kernel::SignalState& signals, const kernel::Fd& signalfd);
 

@@ -86,9 +86,10 @@ struct DeadlineAt {   // where the absolute deadline is on the monotonic clock, 
 struct CpuUsed {  // the answer to MeasureCpu
   Duration used{};
 };
-struct Tick {};  // time has passed
-using Event =
-    std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Notification, DeadlineAt, CpuUsed, Tick>;
+struct TreeKilled {};  // KillTree is done, which takes its time where there are many processes
+struct Tick {};        // time has passed
+using Event = std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Notification, DeadlineAt, CpuUsed,
+                           TreeKilled, Tick>;
 
 // Actions.
 struct SignalJob {  // to the job's process group, or to the main process alone
