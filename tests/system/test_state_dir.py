@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -36,15 +37,27 @@ def started():
         process.wait()
 
 
+@pytest.fixture
+def silent():
+    """Where somebody listens who never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield "127.0.0.1:%d" % server.getsockname()[1]
+
+
+def wait_until_gone(folder):
+    """PID 1 of a namespace goes a moment after the one who started it."""
+    [lock] = folder.glob("*.lock")
+    with open(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def lost_run(started, folder, *settings, job=SLEEPS, place=NAMESPACE):
     """A run whose PID 1 dies without a word: with it dies its namespace, as a container does."""
     process = started("--state-dir", folder, "--name", "nightly", *settings, "--", *python(job), place=place)
     wait_for_line(process.stdout, b"ready")
     process.kill()  # unshare --kill-child: SIGKILL for PID 1 as well
     process.wait()
-    [lock] = folder.glob("*.lock")
-    with open(lock) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # granted when PID 1 is gone, which is a moment after its namespace's starter
+    wait_until_gone(folder)
 
 
 def watch(folder, sink, *more):
@@ -132,10 +145,10 @@ def test_the_attempts_before_are_in_it(started, folder, tmp_path):
 
 
 @needs_namespace
-def test_killed_while_it_delivers_its_ending_is_known_all_the_same(started, folder, tmp_path):
-    """192.0.2.1 is nobody's (RFC 5737): the delivery takes as long as it may."""
+def test_killed_while_it_delivers_its_ending_is_known_all_the_same(started, folder, tmp_path, silent):
+    """The sink's server takes the connection and never answers: the delivery takes as long as it may."""
     process = started("--state-dir", folder, "--after", "echo ready; exec sleep 1000", "--after-timeout", "0", "--report-to",
-                      "pushgateway+http://192.0.2.1:9", "--report-timeout", "1h", "--", "sh", "-c", "echo ready; exit 3", place=NAMESPACE)
+                      f"pushgateway+http://{silent}", "--report-timeout", "1h", "--", "sh", "-c", "echo ready; exit 3", place=NAMESPACE)
     wait_for_line(process.stdout, b"ready")
     state = None
     while state is None or state["report"]["outcome"]["cause"] == "lost":
@@ -143,6 +156,7 @@ def test_killed_while_it_delivers_its_ending_is_known_all_the_same(started, fold
         state = json.loads(file.read_text())
     process.kill()
     process.wait()
+    wait_until_gone(folder)
     code, _ = watch(folder, tmp_path / "report.json", "--once")
     report = json.loads((tmp_path / "report.json").read_text())
     assert (code, report["outcome"]["cause"], report["outcome"]["exit_code"]) == (0, "failed", 3)
@@ -150,7 +164,7 @@ def test_killed_while_it_delivers_its_ending_is_known_all_the_same(started, fold
 
 @needs_namespace
 def test_no_credentials_are_kept(started, folder):
-    process = started("--state-dir", folder, "--report-to", "pushgateway+http://me:hunter2@192.0.2.1:9", "--", *python(SLEEPS),
+    process = started("--state-dir", folder, "--report-to", "pushgateway+http://me:hunter2@127.0.0.1:1", "--", *python(SLEEPS),
                       place=NAMESPACE)
     wait_for_line(process.stdout, b"ready")
     assert all("hunter2" not in file.read_text() for file in folder.iterdir())
