@@ -86,7 +86,8 @@ def daemon(tmp_path_factory):
     options = ["--host", socket, "--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid",
                "--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--init-path", folder / "docker-init"]
     log = folder / "log"
-    with log.open("w") as file, subprocess.Popen(["dockerd", *map(str, options)], stdout=file, stderr=file,
+    # In a network of its own: a dockerd without a bridge removes docker0, which is the other one's.
+    with log.open("w") as file, subprocess.Popen(["unshare", "--net", "dockerd", *map(str, options)], stdout=file, stderr=file,
                                                  start_new_session=True) as process:
         try:
             until(lambda: docker("version", check=False).returncode == 0 or process.poll() is not None, "dockerd")
