@@ -146,7 +146,7 @@ def test_stopped_when_what_comes_before_was_just_done(start, tmp_path):
 
 
 def test_a_deadline_that_passes_before_the_job(jobinit):
-    run = jobinit("--before", "sleep 2", "--deadline", f"@{int(time.time()) + 1}", "--", "echo", "job")
+    run = jobinit("--before", "sleep 5", "--deadline", f"@{int(time.time()) + 4}", "--", "echo", "job")
     assert (run.code, run.cause, run.out) == (125, "not_started", b"")
 
 
