@@ -94,7 +94,7 @@ int pause(const kernel::Fd& signalfd) {
         return 0;
       }
     }
-    kernel::wait_for_children(std::chrono::milliseconds(0));
+    kernel::reap_dead();
   }
 }
 

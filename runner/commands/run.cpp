@@ -24,8 +24,24 @@ using supervise::Outcome;
 
 constexpr int kRefused = 125;
 
-supervise::Policy make_policy(const cli::Settings& settings) {
+// How whatever runs is ended, the job or what comes before and after it.
+supervise::Policy make_ending_policy(const cli::Settings& settings) {
   supervise::Policy policy;
+  policy.forward = settings.forward;
+  policy.rewrite = settings.rewrite_signal;
+  policy.stop_signal = settings.stop_signal.number;
+  policy.interactive = kernel::is_terminal(0);
+  policy.stop_grace = settings.stop_grace;
+  policy.report_reserve = settings.report_reserve;
+  policy.leftover_grace = settings.leftover_grace;
+  policy.drain_timeout = settings.drain_timeout;
+  return policy;
+}
+
+// The same for the job, with its limits.
+supervise::Policy make_policy(const cli::Settings& settings) {
+  supervise::Policy policy = make_ending_policy(settings);
+  policy.leftovers = settings.leftovers;
   policy.timeout = settings.timeout;
   policy.attempt_timeout = settings.attempt_timeout;
   policy.start_timeout = settings.start_timeout;
@@ -36,15 +52,6 @@ supervise::Policy make_policy(const cli::Settings& settings) {
   for (const auto& [before, signal] : settings.warn_before) {
     policy.warnings.push_back({before, signal});
   }
-  policy.forward = settings.forward;
-  policy.rewrite = settings.rewrite_signal;
-  policy.leftovers = settings.leftovers;
-  policy.stop_signal = settings.stop_signal.number;
-  policy.interactive = kernel::is_terminal(0);
-  policy.stop_grace = settings.stop_grace;
-  policy.report_reserve = settings.report_reserve;
-  policy.leftover_grace = settings.leftover_grace;
-  policy.drain_timeout = settings.drain_timeout;
   return policy;
 }
 
@@ -214,7 +221,7 @@ class Run {
 
   // A signal that arrives when the job is over: a stop request says when the platform's SIGKILL is due.
   bool note_stop(Outcome& outcome, int signal) const {
-    const supervise::Policy policy = make_policy(gathered_.resolved.settings);
+    const supervise::Policy policy = make_ending_policy(gathered_.resolved.settings);
     const bool stop = supervise::asks_to_stop(policy, signal);
     if (stop && !outcome.platform_kill_at) {
       outcome.platform_kill_at = std::chrono::steady_clock::now() + policy.stop_grace;
@@ -240,11 +247,8 @@ class Run {
       if (before.verdict.cause != Cause::success || before.platform_kill_at) {
         return not_after(std::move(before));
       }
-      if (settings.deadline && std::chrono::system_clock::now() >= next_occurrence(*settings.deadline, gathered_.now)) {
-        before.verdict = supervise::judge(Cause::not_started, kRefused, make_exit_policy(settings));
-        before.problems.emplace_back("when --before had ended, the deadline was over");
-        before.attempts.clear();
-        return before;
+      if (const auto moment = deadline(); moment && std::chrono::system_clock::now() >= *moment) {
+        return unstarted(std::move(before), "when --before had ended, the deadline was over");
       }
     }
     return supervise::supervise(make_plan(), signals_, signalfd);
@@ -258,11 +262,22 @@ class Run {
     if (before.verdict.cause == Cause::stopped) {
       return before;
     }
-    before.problems.insert(before.problems.begin(), fmt::format("--before {}", report::ending_sentence(before)));
+    const std::string why = fmt::format("--before {}", report::ending_sentence(before));
+    return unstarted(std::move(before), why);
+  }
+
+  // What is known of --before, as the outcome of a run whose job was not started.
+  Outcome unstarted(Outcome before, const std::string& why) const {
+    before.problems.insert(before.problems.begin(), why);
     before.verdict = supervise::judge(Cause::not_started, kRefused, make_exit_policy(gathered_.resolved.settings));
     before.limit.reset();
     before.attempts.clear();
     return before;
+  }
+
+  std::optional<std::chrono::system_clock::time_point> deadline() const {
+    const auto& moment = gathered_.resolved.settings.deadline;
+    return moment ? std::optional(next_occurrence(*moment, gathered_.now)) : std::nullopt;
   }
 
   supervise::RunPlan make_plan() const {
@@ -284,9 +299,7 @@ class Run {
     plan.policy = make_policy(settings);
     plan.exits = make_exit_policy(settings);
     plan.retry = make_retry_policy(settings);
-    if (settings.deadline) {
-      plan.deadline = next_occurrence(*settings.deadline, gathered_.now);
-    }
+    plan.deadline = deadline();
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
     if (!settings.quiet) {
@@ -306,17 +319,8 @@ class Run {
   supervise::RunPlan make_hook_plan(const std::vector<std::string>& command, Duration timeout) const {
     supervise::RunPlan plan = make_plan();
     plan.launch.argv = command;
-    const supervise::Policy whole = plan.policy;
-    plan.policy = {};
+    plan.policy = make_ending_policy(gathered_.resolved.settings);
     plan.policy.timeout = timeout;
-    plan.policy.forward = whole.forward;
-    plan.policy.rewrite = whole.rewrite;
-    plan.policy.stop_signal = whole.stop_signal;
-    plan.policy.interactive = whole.interactive;
-    plan.policy.stop_grace = whole.stop_grace;
-    plan.policy.report_reserve = whole.report_reserve;
-    plan.policy.leftover_grace = whole.leftover_grace;
-    plan.policy.drain_timeout = whole.drain_timeout;
     plan.exits = {};
     plan.retry = {};
     plan.deadline.reset();

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 // failed, at this pace.
 constexpr Duration kLookEvery = 10s;
 // The event of a file's end comes a moment before its lock is gone (__fput() in fs/file_table.c).
-constexpr Duration kLookAgainAfter = 50ms;
+constexpr Duration kLookAfter = 50ms;
 
 // For all that is found in one look; the rest waits for the next.
 constexpr Duration kPatience = 1min;
@@ -35,20 +35,21 @@ class Watcher {
       return 125;
     }
     LostRuns lost(gathered, environment_, signals_, *signalfd, [this](int signal) { return note_stop(signal); });
-    bool all = lost.report_all(folder, kPatience);
-    while (!once && !stopped_) {
+    const bool all = lost.report_all(folder, kPatience);
+    if (once) {
+      return all ? 0 : 1;
+    }
+    while (!stopped_) {
       kernel::wait_until_readable({watch->fd().get(), signalfd->get()}, kLookEvery);
       watch->drain();
       for (const kernel::ReceivedSignal& signal : kernel::read_signals(*signalfd)) {
         note_stop(signal.number);
       }
-      // As PID 1 of a sidecar, orphans are ours too.
-      kernel::wait_for_children(0ms);
+      kernel::reap_dead();  // as PID 1 of a sidecar, orphans are ours too
+      kernel::wait_until_readable({signalfd->get()}, kLookAfter);
       lost.report_all(folder, kPatience);
-      kernel::wait_until_readable({signalfd->get()}, kLookAgainAfter);
-      all = lost.report_all(folder, kPatience);
     }
-    return once && !all ? 1 : 0;
+    return 0;
   }
 
  private:

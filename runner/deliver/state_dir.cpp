@@ -15,6 +15,12 @@ constexpr std::size_t kLargestState = std::size_t{16} << 20U;
 
 std::string path(const std::string& stem, std::string_view extension) { return stem + std::string(extension); }
 
+void remove_files(const std::string& stem) {
+  // The state first: a lock that falls while the state is there means that somebody died.
+  static_cast<void>(kernel::remove_file(path(stem, kState)));
+  static_cast<void>(kernel::remove_file(path(stem, kLock)));
+}
+
 // Whether the kernel has counted an OOM kill since the run began, as far as its group is still there to be looked at.
 bool out_of_memory(const Document& state) {
   const auto memory = state.find("memory");
@@ -38,7 +44,7 @@ Result<Document> read_state(const std::string& file) {
     return error("{}: not the state of a run", file);
   }
   try {  // whoever can write to the folder can have written anything
-    const auto parsed = report::parse_report((*state)["report"].dump());
+    const auto parsed = report::check_report((*state)["report"]);
     if (!parsed) {
       return error("{}: {}", file, parsed.failure().message);
     }
@@ -81,9 +87,7 @@ Result<void> KeptState::keep(const Document& report) const {
 }
 
 void KeptState::drop() {
-  // The state first: a lock that falls while the state is there means that somebody died.
-  static_cast<void>(kernel::remove_file(path(stem_, kState)));
-  static_cast<void>(kernel::remove_file(path(stem_, kLock)));
+  remove_files(stem_);
   lock_.reset();
 }
 
@@ -122,9 +126,6 @@ std::vector<AbandonedRun> find_abandoned(const std::string& folder, std::vector<
   return found;
 }
 
-void remove(const AbandonedRun& run) {
-  static_cast<void>(kernel::remove_file(path(run.stem, kState)));
-  static_cast<void>(kernel::remove_file(path(run.stem, kLock)));
-}
+void remove(const AbandonedRun& run) { remove_files(run.stem); }
 
 }  // namespace jobinit::deliver

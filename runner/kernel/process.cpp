@@ -34,14 +34,21 @@ std::chrono::microseconds microseconds(const timeval& value) {
   return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
 }
 
-// The fourth field of /proc/PID/stat; the second, the name, may itself hold blanks and parentheses (proc(5)).
-pid_t parent_of(const std::string& stat) {
+// The fields of /proc/PID/stat from the third on, after a blank; the second, the name, may itself hold blanks and
+// parentheses (proc(5)). Empty where there are none.
+std::string_view behind_name(std::string_view stat) {
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos || name_end + 4 >= stat.size()) {
-    return 0;
-  }
+  return name_end == std::string_view::npos ? std::string_view() : stat.substr(name_end + 1);
+}
+
+// The fourth field: the third is one letter.
+pid_t parent_of(std::string_view stat) {
+  static constexpr std::size_t start = 3;
+  const std::string_view fields = behind_name(stat);
   pid_t parent = 0;
-  std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
+  if (fields.size() > start) {
+    std::from_chars(fields.data() + start, fields.data() + fields.size(), parent);
+  }
   return parent;
 }
 
@@ -81,16 +88,22 @@ std::optional<Reaped> reap(pid_t pid) {
   return reaped;
 }
 
+std::size_t reap_dead() {
+  std::size_t count = 0;
+  for (Look look = look_for_dead_child(); look.children == Children::one_dead; look = look_for_dead_child()) {
+    count += reap(look.pid) ? 1U : 0U;
+  }
+  return count;
+}
+
 void wait_for_children(std::chrono::milliseconds at_most) {
   sigset_t child;
   ::sigemptyset(&child);
   ::sigaddset(&child, SIGCHLD);
   const auto until = std::chrono::steady_clock::now() + at_most;
   for (;;) {
-    Look look = look_for_dead_child();
-    for (; look.children == Children::one_dead; look = look_for_dead_child()) {
-      reap(look.pid);
-    }
+    reap_dead();
+    const Look look = look_for_dead_child();
     const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
     if (look.children == Children::none || left.count() <= 0) {
       return;
@@ -181,11 +194,7 @@ std::chrono::microseconds cpu_time(const std::vector<pid_t>& pids, const Root& r
   std::uint64_t ticks = 0;
   for (const pid_t pid : pids) {
     const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)));
-    const std::size_t name_end = stat ? stat->rfind(')') : std::string::npos;
-    if (name_end == std::string::npos) {
-      continue;
-    }
-    const std::vector<std::string> fields = split(std::string_view(*stat).substr(name_end + 1), " ");
+    const std::vector<std::string> fields = split(stat ? behind_name(*stat) : "", " ");
     for (std::size_t i = first; i < first + 4 && i < fields.size(); ++i) {
       std::uint64_t value = 0;
       std::from_chars(fields[i].data(), fields[i].data() + fields[i].size(), value);

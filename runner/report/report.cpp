@@ -102,6 +102,14 @@ std::string limit_sentence(const Outcome& outcome) {
   return "ran into a limit";
 }
 
+Document signal_part(const supervise::Verdict& verdict) {
+  return verdict.signal ? Document(cli::signal_name(*verdict.signal)) : Document(nullptr);
+}
+
+Document limit_part(const std::optional<supervise::Intent>& limit) {
+  return limit ? Document(limit_name(*limit)) : Document(nullptr);
+}
+
 std::string attempts_part(const Outcome& outcome) {
   return outcome.attempts.size() < 2 ? "" : fmt::format(", {} attempts", outcome.attempts.size());
 }
@@ -109,14 +117,13 @@ std::string attempts_part(const Outcome& outcome) {
 Document attempts_array(const Outcome& outcome) {
   Document array = Document::array();
   for (const supervise::Attempt& one : outcome.attempts) {
-    array.push_back(
-        {{"started_at", timestamp(one.started_at)},
-         {"duration_seconds", seconds(one.duration)},
-         {"cause", cause_name(one.verdict.cause)},
-         {"exit_code", one.verdict.exit_code},
-         {"job_exit_code", or_null(one.verdict.job_exit_code)},
-         {"signal", one.verdict.signal ? Document(cli::signal_name(*one.verdict.signal)) : Document(nullptr)},
-         {"limit", one.limit ? Document(limit_name(*one.limit)) : Document(nullptr)}});
+    array.push_back({{"started_at", timestamp(one.started_at)},
+                     {"duration_seconds", seconds(one.duration)},
+                     {"cause", cause_name(one.verdict.cause)},
+                     {"exit_code", one.verdict.exit_code},
+                     {"job_exit_code", or_null(one.verdict.job_exit_code)},
+                     {"signal", signal_part(one.verdict)},
+                     {"limit", limit_part(one.limit)}});
   }
   return array;
 }
@@ -153,8 +160,8 @@ Document outcome_part(const Subject& subject, const Outcome& outcome) {
   part["success"] = verdict.cause == Cause::success;
   part["exit_code"] = verdict.exit_code;
   part["job_exit_code"] = or_null(verdict.job_exit_code);
-  part["limit"] = outcome.limit ? Document(limit_name(*outcome.limit)) : Document(nullptr);
-  part["signal"] = verdict.signal ? Document(cli::signal_name(*verdict.signal)) : Document(nullptr);
+  part["limit"] = limit_part(outcome.limit);
+  part["signal"] = signal_part(verdict);
   part["summary"] = summary_sentence(subject, outcome);
   part["problems"] = texts(outcome.problems);
   return part;
@@ -290,12 +297,7 @@ Result<Document> parse_json(std::string_view text) {
   return parsed;
 }
 
-Result<Document> parse_report(std::string_view text) {
-  auto parsed = parse_json(text);
-  if (!parsed) {
-    return parsed.failure();
-  }
-  Document& report = *parsed;
+Result<Document> check_report(Document report) {
   const auto version = report.is_object() ? report.find("schema_version") : report.end();
   if (!report.is_object() || version == report.end() || !version->is_number_integer()) {
     return error("not a jobinit report: it has no schema_version");
@@ -308,7 +310,12 @@ Result<Document> parse_report(std::string_view text) {
       return error("not a jobinit report: no \"{}\" in it", part);
     }
   }
-  return parsed;
+  return report;
+}
+
+Result<Document> parse_report(std::string_view text) {
+  auto parsed = parse_json(text);
+  return parsed ? check_report(std::move(*parsed)) : parsed;
 }
 
 }  // namespace jobinit::report

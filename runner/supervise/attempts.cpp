@@ -28,9 +28,7 @@ class Attempts {
       if (!worth_retrying(plan_.retry, all, number)) {
         break;
       }
-      if (plan_.on_failed_attempt) {
-        plan_.on_failed_attempt(all);
-      }
+      plan_.on_failed_attempt(all);
       if (!pause(number, all)) {
         break;
       }
@@ -63,12 +61,13 @@ class Attempts {
     const bool too_long = plan_.policy.timeout > Duration::zero() && elapsed() + wait >= plan_.policy.timeout;
     const bool too_late = plan_.deadline && std::chrono::system_clock::now() + wait >= *plan_.deadline;
     if (too_long || too_late) {
-      say(fmt::format("attempt {} ended as {}; no time is left for another", number, cause_name(ended.verdict.cause)));
+      plan_.say(
+          fmt::format("attempt {} ended as {}; no time is left for another", number, cause_name(ended.verdict.cause)));
       return false;
     }
-    say(fmt::format("attempt {} of {} ended as {} (exit code {}); the next one starts in {}", number,
-                    plan_.retry.retries + 1, cause_name(ended.verdict.cause), ended.verdict.exit_code,
-                    human_duration(wait)));
+    plan_.say(fmt::format("attempt {} of {} ended as {} (exit code {}); the next one starts in {}", number,
+                          plan_.retry.retries + 1, cause_name(ended.verdict.cause), ended.verdict.exit_code,
+                          human_duration(wait)));
     const TimePoint until = std::chrono::steady_clock::now() + wait;
     do {
       kernel::wait_until_readable({signalfd_.get()}, until - std::chrono::steady_clock::now());
@@ -77,28 +76,13 @@ class Attempts {
           ended.platform_kill_at = std::chrono::steady_clock::now() + plan_.policy.stop_grace;
         }
       }
-      ended.reaped += reap_orphans();
+      ended.reaped += kernel::reap_dead();
       if (ended.platform_kill_at) {
-        say("asked to stop: there is no other attempt");
+        plan_.say("asked to stop: there is no other attempt");
         return false;
       }
     } while (std::chrono::steady_clock::now() < until);
     return true;
-  }
-
-  static std::uint64_t reap_orphans() {
-    std::uint64_t count = 0;
-    for (kernel::Look look = kernel::look_for_dead_child(); look.children == kernel::Children::one_dead;
-         look = kernel::look_for_dead_child()) {
-      count += kernel::reap(look.pid) ? 1U : 0U;
-    }
-    return count;
-  }
-
-  void say(const std::string& text) const {
-    if (plan_.say) {
-      plan_.say(text);
-    }
   }
 
   const RunPlan& plan_;

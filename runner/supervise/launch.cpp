@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "jobinit/base/environment.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/terminal.hpp"
@@ -27,12 +28,7 @@ constexpr int kOwnFailure = 125;
 constexpr std::size_t kListenerDigits = 20;
 
 std::string_view find_path(const std::vector<std::string>& environment) {
-  for (const std::string& entry : environment) {
-    if (entry.starts_with("PATH=")) {
-      return std::string_view(entry).substr(5);
-    }
-  }
-  return kDefaultPath;
+  return lookup(environment, "PATH").value_or(kDefaultPath);
 }
 
 // Every file that the command's name may mean, in the order of execvp(3). An empty part of PATH is the current folder.

@@ -26,6 +26,12 @@ std::optional<TimePoint> sooner(std::optional<TimePoint> a, std::optional<TimePo
   return std::min(*a, *b);
 }
 
+// What is passed on in the stead of a signal that arrives; 0: nothing.
+int rewritten(const Policy& policy, int arrived) {
+  const auto found = policy.rewrite.find(arrived);
+  return found == policy.rewrite.end() ? arrived : found->second;
+}
+
 // What of a run's limits still counts when the main process has ended and its leftovers are waited for.
 bool outlives_main(Intent clock) {
   return clock == Intent::timeout || clock == Intent::deadline || clock == Intent::cpu_limit;
@@ -83,7 +89,7 @@ class Stepper {
   }
 
   void operator()(const SignalArrived& event) {
-    const int number = rewritten(event.number);
+    const int number = rewritten(policy_, event.number);
     if (number == 0) {
       return;  // dropped, whatever it would have meant
     }
@@ -237,16 +243,8 @@ class Stepper {
   // Those that were due before there was anything to warn of; the others are given, also again, when it is time.
   void pass_over_warnings() {
     state().warned.reset();
-    const auto end = state().wall_end();
-    const Warning* next = next_warning(policy_, state());
-    while (end && next != nullptr && *end - next->before <= now_) {
-      state().warned = next->before;
-      next = next_warning(policy_, state());
+    while (take_due_warning() != nullptr) {
     }
-  }
-
-  void look_at_cpu_after(Duration used) {
-    state().clocks[Intent::cpu_limit] = now_ + std::max<Duration>(used / policy_.cpus, kLookAtCpuEvery);
   }
 
  private:
@@ -254,9 +252,19 @@ class Stepper {
   void act(const Action& action) { next_.actions.push_back(action); }
   bool due(const std::optional<TimePoint>& deadline) const { return deadline && *deadline <= now_; }
 
-  int rewritten(int number) const {
-    const auto found = policy_.rewrite.find(number);
-    return found == policy_.rewrite.end() ? number : found->second;
+  // Given from now on; null: none is due.
+  const Warning* take_due_warning() {
+    const auto end = state().wall_end();
+    const Warning* next = next_warning(policy_, state());
+    if (!end || next == nullptr || *end - next->before > now_) {
+      return nullptr;
+    }
+    state().warned = next->before;
+    return next;
+  }
+
+  void look_at_cpu_after(Duration used) {
+    state().clocks[Intent::cpu_limit] = now_ + std::max<Duration>(used / policy_.cpus, kLookAtCpuEvery);
   }
 
   void forward(int number, bool stop) {
@@ -348,22 +356,18 @@ class Stepper {
   }
 
   void warn() {
-    const auto end = state().wall_end();
-    const Warning* next = next_warning(policy_, state());
-    while (end && next != nullptr && *end - next->before <= now_) {
-      state().warned = next->before;
-      act(Warn{*end - now_});
-      if (next->signal != 0) {
-        act(SignalJob{next->signal, policy_.forward != Forward::child});
+    while (const Warning* due = take_due_warning()) {
+      act(Warn{*state().wall_end() - now_});
+      if (due->signal != 0) {
+        act(SignalJob{due->signal, policy_.forward != Forward::child});
       }
-      next = next_warning(policy_, state());
     }
   }
 
   // The main process has ended.
   void settle() {
     state().phase = Phase::settling;
-    if (const int farewell = rewritten(policy_.farewell); farewell != 0) {
+    if (const int farewell = rewritten(policy_, policy_.farewell); farewell != 0) {
       act(SignalGroup{farewell});
     }
     if (policy_.leftovers == Leftovers::ignore) {
@@ -502,11 +506,8 @@ Step step(const Policy& policy, State state, const Event& event, TimePoint now) 
 }
 
 bool asks_to_stop(const Policy& policy, int arrived) {
-  const auto rewritten = policy.rewrite.find(arrived);
-  if (rewritten == policy.rewrite.end()) {
-    return is_stop_request(policy, arrived);
-  }
-  return rewritten->second != 0 && (is_stop_request(policy, arrived) || is_stop_request(policy, rewritten->second));
+  const int number = rewritten(policy, arrived);
+  return number != 0 && (is_stop_request(policy, arrived) || is_stop_request(policy, number));
 }
 
 bool is_stop_request(const Policy& policy, int signal) {

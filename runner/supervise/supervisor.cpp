@@ -265,15 +265,9 @@ class Supervisor {
     }
     if (said.main_pid && !main_pid_noted_) {
       main_pid_noted_ = true;
-      say("the job sent MAINPID=, which is ignored: its main process is the one that was started");
+      plan_.say("the job sent MAINPID=, which is ignored: its main process is the one that was started");
     }
     feed(said);
-  }
-
-  void say(const std::string& text) const {
-    if (plan_.say) {
-      plan_.say(text);
-    }
   }
 
   // A terminal is handed to the job as it is; everything else goes through a pipe of ours.
@@ -457,7 +451,7 @@ class Supervisor {
                      const Resources& reaped = memory_.resources();
                      feed(CpuUsed{reaped.cpu_user + reaped.cpu_system + kernel::cpu_time(tree())});
                    },
-                   [&](const Warn& one) { say(fmt::format("{} left", human_duration(one.left))); },
+                   [&](const Warn& one) { plan_.say(fmt::format("{} left", human_duration(one.left))); },
                },
                action);
   }

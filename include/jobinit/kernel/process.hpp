@@ -94,6 +94,9 @@ struct Leader {
 };
 std::size_t kill_tree(Leader leader, const std::set<pid_t>& except = {});
 
+// Reaps every child that is dead now; how many.
+std::size_t reap_dead();
+
 // Reaps until no child is left, at most this long. SIGCHLD must be blocked.
 void wait_for_children(std::chrono::milliseconds at_most);
 

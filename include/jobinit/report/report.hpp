@@ -38,6 +38,9 @@ Document found_lost(Document report, bool out_of_memory, std::chrono::system_clo
 // JSON from a file: nothing that is nested too deeply to be written again.
 Result<Document> parse_json(std::string_view text);
 
+// The same document, if it is a report that can be read. Errors: not a report, a schema version from the future.
+Result<Document> check_report(Document parsed);
+
 // Reads a saved report. Errors: not JSON, not a report, a schema version from the future.
 Result<Document> parse_report(std::string_view text);
 

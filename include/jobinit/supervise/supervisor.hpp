@@ -18,10 +18,11 @@ struct RunPlan {
   ExitPolicy exits;
   RetryPolicy retry;
   std::optional<std::chrono::system_clock::time_point> deadline;
-  bool notify = false;                                    // give the job a $NOTIFY_SOCKET
-  std::size_t tail = 0;                                   // bytes of last words to keep
-  std::function<void(const std::string&)> say;            // for people, while the run goes on; must not block
-  std::function<void(const Outcome&)> on_failed_attempt;  // before the wait for the next one
+  bool notify = false;   // give the job a $NOTIFY_SOCKET
+  std::size_t tail = 0;  // bytes of last words to keep
+  std::function<void(const std::string&)> say = [](const std::string&) {
+  };  // for people, while the run goes on; must not block
+  std::function<void(const Outcome&)> on_failed_attempt = [](const Outcome&) {};  // before the wait for the next one
   // What another init would do (cli/dropin.hpp).
   bool tells_job = true;                          // variables of ours in the job's environment
   bool passes_output = false;                     // the job has our stdout and stderr, and no log is seen
