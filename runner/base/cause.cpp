@@ -6,9 +6,9 @@
 namespace jobinit {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames{"success",     "failed",   "signaled",   "timeout", "idle_timeout",
-                                                  "cpu_limit",   "watchdog", "oom_killed", "stopped", "rejected",
-                                                  "not_started", "internal", "lost"};
+constexpr std::array<std::string_view, 14> kNames{
+    "success",      "failed",     "signaled", "timeout",  "idle_timeout", "cpu_limit", "watchdog",
+    "memory_limit", "oom_killed", "stopped",  "rejected", "not_started",  "internal",  "lost"};
 static_assert(kNames.size() == static_cast<std::size_t>(Cause::lost) + 1, "one name a cause");
 
 }  // namespace

@@ -207,6 +207,31 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
+std::optional<std::uint64_t> SizeOrShare::of(std::optional<std::uint64_t> whole) const {
+  if (share > 0) {
+    return whole ? std::optional(static_cast<std::uint64_t>(static_cast<double>(*whole) * share)) : std::nullopt;
+  }
+  return bytes > 0 ? std::optional(bytes) : std::nullopt;
+}
+
+Result<SizeOrShare> parse_size_or_share(std::string_view text) {
+  std::string_view rest = trim(text);
+  if (!rest.ends_with('%')) {
+    const auto bytes = parse_size(text);
+    if (!bytes) {
+      return error("\"{}\" is neither a size, like 512M or 1.5Gi, nor a share of the container's limit, like 80%",
+                   text);
+    }
+    return SizeOrShare{*bytes, 0};
+  }
+  rest.remove_suffix(1);
+  const std::optional<double> percent = take_number(rest);
+  if (!percent || !rest.empty() || *percent > 100) {
+    return error("\"{}\" is not a share of the container's limit; write it like 80%, and at most 100%", text);
+  }
+  return SizeOrShare{0, *percent / 100};
+}
+
 Result<bool> parse_boolean(std::string_view text) {
   std::string lowered;
   for (const char c : trim(text)) {
@@ -283,6 +308,10 @@ std::string human_size(std::uint64_t bytes) {
     ++unit;
   }
   return value < 9.95 ? fmt::format("{:.1f} {}", value, names[unit]) : fmt::format("{:.0f} {}", value, names[unit]);
+}
+
+std::string human_size(const SizeOrShare& size) {
+  return size.share > 0 ? fmt::format("{}%", size.share * 100) : human_size(size.bytes);
 }
 
 std::string_view nearest(std::string_view mistyped, std::span<const std::string_view> candidates) {

@@ -31,6 +31,9 @@ std::vector<std::string> contradictions(const Settings& settings, std::chrono::s
     problems.push_back(
         fmt::format("deadline: it is over, {} ago", human_duration(now - next_occurrence(*settings.deadline, now))));
   }
+  if (settings.memory_per_process > 0 && settings.limit.contains("data")) {
+    problems.emplace_back("memory-per-process: it is the same as --limit data=..., which is given too; keep one");
+  }
   if (settings.retry_backoff > settings.retry_backoff_max) {
     problems.push_back(fmt::format("retry-backoff: {} is more than --retry-backoff-max ({})",
                                    human_duration(settings.retry_backoff), human_duration(settings.retry_backoff_max)));

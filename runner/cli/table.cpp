@@ -117,6 +117,32 @@ Result<void> parse(std::string_view text, Leftovers& into) {
   return parse_choice(text, names, into);
 }
 
+Result<void> parse(std::string_view text, SizeOrShare& into) { return store(parse_size_or_share(text), into); }
+
+Result<void> parse(std::string_view text, MemoryTier& into) {
+  static constexpr std::array<std::string_view, 4> names{"auto", "cgroup", "guard", "off"};
+  return parse_choice(text, names, into);
+}
+
+Result<void> parse(std::string_view text, MemoryAction& into) {
+  static constexpr std::string_view by_signal = "signal=";
+  const std::string_view action = trim(text);
+  if (action == "term") {
+    into = {};
+  } else if (action == "kill") {
+    into = {.kill = true, .signal = 0};
+  } else if (action.starts_with(by_signal)) {
+    const auto signal = parse_signal(action.substr(by_signal.size()));
+    if (!signal) {
+      return signal.failure();
+    }
+    into = {.kill = false, .signal = signal->number};
+  } else {
+    return error("\"{}\" is none of term, kill, signal=NAME", text);
+  }
+  return {};
+}
+
 // dumb-init's form: FROM:TO, where TO is 0 to drop it.
 Result<void> assign_rewrite_signal(Settings& settings, std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -528,7 +554,7 @@ constexpr std::array kTable{
             .clear = clear<&Settings::retries>},
     Setting{.flag = "retry-on",
             .placeholder = "CAUSE|CODE,...",
-            .default_value = "failed,signaled,timeout,idle_timeout,cpu_limit,watchdog,oom_killed",
+            .default_value = "failed,signaled,timeout,idle_timeout,cpu_limit,watchdog,memory_limit,oom_killed",
             .section = Section::retries,
             .help = "the endings after which it is: causes, or exit codes of its own",
             .repeatable = true,
@@ -602,6 +628,56 @@ constexpr std::array kTable{
             .repeatable = true,
             .assign = assign<&Settings::remap_exit>,
             .clear = clear<&Settings::remap_exit>},
+    Setting{.flag = "memory",
+            .placeholder = "SIZE|SHARE%",
+            .default_value = "",
+            .section = Section::memory,
+            .help =
+                "the most memory that the job may use, as a size or as a share of the container's limit; 0: what the "
+                "container may",
+            .assign = assign<&Settings::memory>,
+            .clear = clear<&Settings::memory>},
+    Setting{.flag = "memory-tier",
+            .placeholder = "TIER",
+            .default_value = "auto",
+            .section = Section::memory,
+            .help = "who enforces it: cgroup (the kernel, in a cgroup of the job's own, where the tree may be written "
+                    "to), guard (jobinit, before the kernel's OOM killer would strike), off (the kernel alone); auto: "
+                    "the first of them that the container allows and that is needed",
+            .assign = assign<&Settings::memory_tier>,
+            .clear = clear<&Settings::memory_tier>},
+    Setting{.flag = "memory-action",
+            .placeholder = "ACTION",
+            .default_value = "term",
+            .section = Section::memory,
+            .help =
+                "what the guard does: term (the stop signal, the grace, SIGKILL), kill, or signal=NAME (that signal "
+                "in the stop signal's stead)",
+            .assign = assign<&Settings::memory_action>,
+            .clear = clear<&Settings::memory_action>},
+    Setting{.flag = "memory-reserve",
+            .placeholder = "SIZE",
+            .default_value = "16M",
+            .section = Section::memory,
+            .help = "how much of the container's limit is kept from the job, for jobinit and the report; at most a "
+                    "quarter of the limit",
+            .assign = assign<&Settings::memory_reserve>,
+            .clear = clear<&Settings::memory_reserve>},
+    Setting{.flag = "memory-warn",
+            .placeholder = "SIZE|SHARE%",
+            .default_value = "",
+            .section = Section::memory,
+            .help = "say so when the job uses so much for the first time, as a size or as a share of its limit",
+            .assign = assign<&Settings::memory_warn>,
+            .clear = clear<&Settings::memory_warn>},
+    Setting{.flag = "memory-per-process",
+            .placeholder = "SIZE",
+            .default_value = "0",
+            .section = Section::memory,
+            .help = "the most that each process of the job may allocate (RLIMIT_DATA), so that its own allocator fails "
+                    "and it can say where; 0: no limit",
+            .assign = assign<&Settings::memory_per_process>,
+            .clear = clear<&Settings::memory_per_process>},
     Setting{
         .flag = "oom-score-adj",
         .placeholder = "N",

@@ -15,6 +15,7 @@
 #include "jobinit/kernel/terminal.hpp"
 #include "jobinit/report/report.hpp"
 #include "jobinit/report/version.hpp"
+#include "jobinit/supervise/memory_witness.hpp"
 #include "jobinit/supervise/supervisor.hpp"
 
 namespace jobinit::commands {
@@ -52,6 +53,8 @@ supervise::Policy make_policy(const cli::Settings& settings) {
   for (const auto& [before, signal] : settings.warn_before) {
     policy.warnings.push_back({before, signal});
   }
+  policy.memory_kills = settings.memory_action.kill;
+  policy.memory_signal = settings.memory_action.signal;
   return policy;
 }
 
@@ -73,7 +76,11 @@ supervise::RetryPolicy make_retry_policy(const cli::Settings& settings) {
 
 supervise::ProcessSetup make_setup(const cli::Settings& settings, const job::Identity& identity) {
   supervise::ProcessSetup setup;
-  for (const auto& [name, limit] : settings.limit) {
+  cli::Limits limits = settings.limit;
+  if (settings.memory_per_process > 0) {  // any number is a limit
+    [[maybe_unused]] const auto added = cli::add_limit(fmt::format("data={}", settings.memory_per_process), limits);
+  }
+  for (const auto& [name, limit] : limits) {
     setup.limits.push_back({name, limit});
   }
   setup.niceness = settings.nice;
@@ -128,6 +135,8 @@ class Run {
     }
     check_launch(gathered_);
     check_settings();
+    be_spared();
+    plan_memory();
     subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
                 settings.command,       gathered_.platform.name,
                 gathered_.platform.ids, kernel::host_name(),
@@ -173,6 +182,28 @@ class Run {
     const std::string text =
         gathered_.arguments.help ? cli::help_text() : fmt::format("jobinit {}\n", report::kVersion);
     return kernel::write_patiently(1, text, std::chrono::seconds(10)) ? 0 : kRefused;
+  }
+
+  // What enforces the memory limit is known before there is a job, and so is that nothing can.
+  void plan_memory() {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    container_ = kernel::MemoryCgroup::find();
+    memory_ =
+        supervise::plan_memory({settings.memory, settings.memory_tier, settings.memory_reserve, settings.memory_warn},
+                               supervise::look_at_container(container_));
+    if (!memory_.problem.empty()) {
+      gathered_.problems.push_back(memory_.problem);
+    }
+    if (!memory_.note.empty()) {
+      tell("note: " + memory_.note);
+    }
+  }
+
+  // The OOM killer is to take the job, not what tells of it.
+  void be_spared() {
+    if (!gathered_.drop_in || gathered_.drop_in->asked) {
+      own_oom_score_adj_ = kernel::ask_to_be_spared_by_oom_killer();
+    }
   }
 
   void check_settings() {
@@ -300,6 +331,9 @@ class Run {
     plan.exits = make_exit_policy(settings);
     plan.retry = make_retry_policy(settings);
     plan.deadline = deadline();
+    plan.container = container_;
+    plan.memory = memory_;
+    plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
     if (!settings.quiet) {
@@ -324,6 +358,7 @@ class Run {
     plan.exits = {};
     plan.retry = {};
     plan.deadline.reset();
+    plan.memory.tier = MemoryTier::off;
     plan.notify = false;
     return plan;
   }
@@ -379,6 +414,7 @@ class Run {
     options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
+    options.oom_score_adj = own_oom_score_adj_;
     const auto deliveries =
         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, document, options, signals_, signalfd);
     for (const deliver::Delivery& delivery : deliveries) {
@@ -462,7 +498,10 @@ class Run {
   Gathered gathered_;
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
-  pid_t parent_ = kernel::parent_pid();  // before anything that takes time: it may end meanwhile
+  std::optional<kernel::MemoryCgroup> container_;
+  supervise::MemoryPlan memory_;
+  std::optional<int> own_oom_score_adj_;  // as it was given to us
+  pid_t parent_ = kernel::parent_pid();   // before anything that takes time: it may end meanwhile
 };
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "jobinit/kernel/cgroup.hpp"
 
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "jobinit/base/text.hpp"
@@ -38,6 +40,37 @@ std::optional<std::uint64_t> value_in(const std::string& path, std::string_view 
   for (const std::string& line : split(*content, "\n")) {
     if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
       return number(std::string_view(line).substr(key.size()));
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t limit_of(const std::string& folder, int version) {
+  // v2 writes "max", which is no number.
+  return std::min(number_in(folder + (version == 2 ? "/memory.max" : "/memory.limit_in_bytes")).value_or(kNoLimit),
+                  kNoLimit);
+}
+
+// "SwapTotal:        2097148 kB" (proc(5)), in bytes.
+std::uint64_t total_swap(const std::string& meminfo) {
+  for (const std::string& line : split(meminfo, "\n")) {
+    const auto words = split(line, " ");
+    if (words.size() > 1 && words[0] == "SwapTotal:") {
+      return number(words[1]).value_or(0) * 1024;
+    }
+  }
+  return 0;
+}
+
+// "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345", in microseconds.
+std::optional<std::chrono::microseconds> stalled(const std::string& pressure, std::string_view kind) {
+  static constexpr std::string_view total = "total=";
+  for (const std::string& line : split(pressure, "\n")) {
+    const std::size_t at = line.find(total);
+    if (line.starts_with(kind) && at != std::string::npos) {
+      if (const auto value = number(std::string_view(line).substr(at + total.size()))) {
+        return std::chrono::microseconds(*value);
+      }
     }
   }
   return std::nullopt;
@@ -137,13 +170,62 @@ std::optional<MemoryCgroup> MemoryCgroup::find(const Root& root) {
   return group;
 }
 
+MemoryCgroup MemoryCgroup::at(int version, std::string folder) {
+  MemoryCgroup group;
+  group.version_ = version;
+  group.folders_ = {std::move(folder)};
+  return group;
+}
+
 std::optional<std::uint64_t> MemoryCgroup::limit() const {
-  std::uint64_t tightest = kNoLimit;
-  for (const std::string& folder : folders_) {
-    const auto here = number_in(folder + (version_ == 2 ? "/memory.max" : "/memory.limit_in_bytes"));
-    tightest = std::min(tightest, here.value_or(kNoLimit));  // v2 writes "max", which is no number
-  }
+  const std::uint64_t tightest = limit_of(limiting_folder(), version_);
   return tightest == kNoLimit ? std::nullopt : std::optional(tightest);
+}
+
+const std::string& MemoryCgroup::limiting_folder() const {
+  return *std::min_element(folders_.begin(), folders_.end(), [this](const std::string& a, const std::string& b) {
+    return limit_of(a, version_) < limit_of(b, version_);
+  });
+}
+
+std::uint64_t MemoryCgroup::swap_room() const {
+  const auto meminfo = read_file(root_("/proc/meminfo"));
+  std::uint64_t room = meminfo ? total_swap(*meminfo) : 0;
+  for (const std::string& folder : folders_) {
+    if (version_ == 2) {
+      room = std::min(room, number_in(folder + "/memory.swap.max").value_or(kNoLimit));
+      continue;
+    }
+    // v1 limits the sum of both, where it accounts for swap at all.
+    const auto sum = number_in(folder + "/memory.memsw.limit_in_bytes");
+    if (sum && *sum < kNoLimit) {
+      const std::uint64_t memory = limit_of(folder, version_);
+      room = std::min(room, *sum - std::min(*sum, memory));
+    }
+  }
+  return room;
+}
+
+bool MemoryCgroup::kills_group() const {
+  return std::any_of(folders_.begin(), folders_.end(),
+                     [](const std::string& folder) { return number_in(folder + "/memory.oom.group") == 1; });
+}
+
+MemoryCounters MemoryCgroup::counters() const {
+  const std::string& folder = folders_.front();
+  MemoryCounters counters;
+  counters.oom_kills = oom_kills();
+  if (version_ == 1) {
+    counters.limit_hits = number_in(folder + "/memory.failcnt");
+    return counters;
+  }
+  counters.limit_hits = value_in(folder + "/memory.events", "max");
+  counters.throttled = value_in(folder + "/memory.events", "high");
+  if (const auto pressure = read_file(folder + "/memory.pressure")) {
+    counters.stalled_some = stalled(*pressure, "some");
+    counters.stalled_full = stalled(*pressure, "full");
+  }
+  return counters;
 }
 
 std::optional<std::uint64_t> MemoryCgroup::peak() const {
@@ -151,6 +233,24 @@ std::optional<std::uint64_t> MemoryCgroup::peak() const {
 }
 
 std::optional<std::uint64_t> MemoryCgroup::oom_kills() const { return oom_kills_in(oom_file()); }
+
+Fd MemoryCgroup::notices() const {
+  if (version_ == 1) {
+    return {};
+  }
+  Fd notices(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  // The kernel says so for cgroup v2's files (cgroup-v2.rst, "[Un]populated Notification" and memory.events).
+  if (notices && ::inotify_add_watch(notices.get(), oom_file().c_str(), IN_MODIFY) < 0) {
+    notices.reset();
+  }
+  return notices;
+}
+
+void MemoryCgroup::acknowledge(const Fd& notices) {
+  std::array<char, 4096> ignored{};
+  while (::read(notices.get(), ignored.data(), ignored.size()) > 0) {
+  }
+}
 
 std::string MemoryCgroup::oom_file() const {
   return folders_.front() + (version_ == 2 ? "/memory.events" : "/memory.oom_control");

@@ -85,6 +85,8 @@ std::optional<Reaped> reap(pid_t pid) {
   reaped.usage.user = microseconds(usage.ru_utime);
   reaped.usage.system = microseconds(usage.ru_stime);
   reaped.usage.max_resident = static_cast<std::uint64_t>(usage.ru_maxrss) * kKilobyte;
+  reaped.usage.major_faults = static_cast<std::uint64_t>(usage.ru_majflt);
+  reaped.usage.minor_faults = static_cast<std::uint64_t>(usage.ru_minflt);
   return reaped;
 }
 
@@ -152,19 +154,40 @@ bool is_subreaper() {
 
 void hide_memory(bool hidden) { ::prctl(PR_SET_DUMPABLE, hidden ? 0 : 1, 0, 0, 0); }
 
-std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<pid_t>& except) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(root("/proc").c_str()), ::closedir);
+namespace {
+
+std::optional<pid_t> as_pid(std::string_view text) {
+  pid_t pid = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), pid);
+  return failure == std::errc() && end == text.data() + text.size() ? std::optional(pid) : std::nullopt;
+}
+
+std::uint64_t as_number(std::string_view text, int base) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
+
+// The names in a folder that are numbers; none where there is no such folder.
+std::vector<pid_t> numbers_in(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  std::vector<pid_t> found;
   if (folder == nullptr) {
-    return {};
+    return found;
   }
-  std::unordered_multimap<pid_t, pid_t> children;
   while (const dirent* entry = ::readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): one thread
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failure != std::errc() || end != name.data() + name.size()) {
-      continue;
+    if (const auto number = as_pid(entry->d_name)) {
+      found.push_back(*number);
     }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<pid_t>& except) {
+  std::unordered_multimap<pid_t, pid_t> children;
+  for (const pid_t pid : numbers_in(root("/proc"))) {
     if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) {
       children.emplace(parent_of(*stat), pid);
     }
@@ -184,6 +207,52 @@ std::vector<pid_t> descendants(pid_t ancestor, const Root& root, const std::set<
     }
   }
   return found;
+}
+
+std::vector<pid_t> descendants_at_a_glance(pid_t ancestor, const Root& root, const std::set<pid_t>& except) {
+  std::vector<pid_t> found;
+  std::vector<pid_t> open{ancestor};
+  bool told = false;
+  while (!open.empty()) {
+    const pid_t parent = open.back();
+    open.pop_back();
+    // By thread: each has the children that it has started.
+    const std::string threads = root(fmt::format("/proc/{}/task", parent));
+    for (const pid_t thread : numbers_in(threads)) {
+      const auto list = read_file(fmt::format("{}/{}/children", threads, thread));
+      told = told || list;
+      for (const std::string& word : split(list ? *list : "", " ")) {
+        if (const auto child = as_pid(word); child && !except.contains(*child)) {
+          found.push_back(*child);
+          open.push_back(*child);
+        }
+      }
+    }
+  }
+  return told ? found : descendants(ancestor, root, except);
+}
+
+bool is_dying(pid_t pid, const Root& root) {
+  static constexpr std::uint64_t sigkill = std::uint64_t{1} << (SIGKILL - 1);
+  // Flags are the field 9, and the third is the first behind the name. PF_EXITING and PF_SIGNALED,
+  // include/linux/sched.h.
+  static constexpr std::size_t flags_field = 9 - 3;
+  static constexpr std::uint64_t going = 0x4U | 0x400U;
+  if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) {
+    const std::vector<std::string> fields = split(behind_name(*stat), " ");
+    const bool gone = !fields.empty() && (fields[0] == "Z" || fields[0] == "X");
+    if (gone || (fields.size() > flags_field && (as_number(fields[flags_field], 10) & going) != 0)) {
+      return true;
+    }
+  }
+  const auto status = read_file(root(fmt::format("/proc/{}/status", pid)));
+  for (const std::string& line : split(status ? *status : "", "\n")) {
+    if ((line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) &&
+        (as_number(trim(line.substr(line.find(':') + 1)), 16) & sigkill) != 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool has_procfs() { return ::access("/proc/self/stat", R_OK) == 0; }
@@ -259,6 +328,14 @@ void write_oom_score_adj(const char* path, int value) {
   ::close(file);
 }
 
+constexpr int kNeverTaken = -1000;  // proc(5), oom_score_adj
+
+std::optional<int> own_oom_score_adj() {
+  const auto text = read_file("/proc/self/oom_score_adj");
+  const auto value = text ? parse_integer(*text, kNeverTaken, -kNeverTaken) : error("");
+  return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+}
+
 }  // namespace
 
 void set_own_oom_score_adj(int value) { write_oom_score_adj("/proc/self/oom_score_adj", value); }
@@ -266,6 +343,16 @@ void set_own_oom_score_adj(int value) { write_oom_score_adj("/proc/self/oom_scor
 void set_oom_score_adj(pid_t pid, int value) {
   write_oom_score_adj(fmt::format("/proc/{}/oom_score_adj", pid).c_str(), value);
 }
+
+std::optional<int> ask_to_be_spared_by_oom_killer() {
+  const auto before = own_oom_score_adj();
+  if (before && *before > kNeverTaken) {
+    set_own_oom_score_adj(kNeverTaken);
+  }
+  return before;
+}
+
+bool is_spared_by_oom_killer() { return own_oom_score_adj() == kNeverTaken; }
 
 bool is_root() { return ::geteuid() == 0; }
 

@@ -83,6 +83,16 @@ std::string prometheus_text(const Document& report, bool with_job_label) {
              at(report, "resources", "peak_memory_bytes"));
   gauges.set("jobinit_job_memory_limit_bytes", "The memory limit that the last run had.",
              at(report, "resources", "memory_limit_bytes"));
+  gauges.set("jobinit_job_memory_limit_hits", "Times that the memory limit was reached during the last run.",
+             at(report, "memory", "limit_hits"));
+  gauges.set("jobinit_job_memory_throttled", "Times that the last run was held up at memory.high.",
+             at(report, "memory", "throttled"));
+  gauges.set("jobinit_job_memory_stalled_seconds", "Time that some of the last run stood still for want of memory.",
+             at(report, "memory", "stalled_some_seconds"));
+  gauges.set("jobinit_job_memory_major_page_faults", "Pages that had to be read in during the last run.",
+             at(report, "memory", "major_page_faults"));
+  gauges.set("jobinit_job_memory_warned_after_seconds", "When the last run came near its memory limit.",
+             at(report, "memory", "warned_after_seconds"));
   gauges.set("jobinit_job_cpu_user_seconds", "CPU time in user mode that the last run used.",
              at(report, "resources", "cpu_user_seconds"));
   gauges.set("jobinit_job_cpu_system_seconds", "CPU time in kernel mode that the last run used.",

@@ -32,6 +32,11 @@ Document or_null(const std::optional<T>& value) {
   return value ? Document(*value) : Document(nullptr);
 }
 
+template <typename Time>
+Document seconds_or_null(const std::optional<Time>& time) {
+  return time ? Document(seconds(*time)) : Document(nullptr);
+}
+
 std::string_view peak_source_name(supervise::PeakSource source) {
   switch (source) {
     case supervise::PeakSource::none: return "none";
@@ -77,6 +82,7 @@ std::string_view limit_name(supervise::Intent limit) {
     case supervise::Intent::watchdog: return "watchdog";
     case supervise::Intent::idle_timeout: return "idle_timeout";
     case supervise::Intent::cpu_limit: return "cpu_timeout";
+    case supervise::Intent::memory_limit: return "memory";
     case supervise::Intent::stop: break;  // no limit
   }
   return "";
@@ -97,6 +103,9 @@ std::string limit_sentence(const Outcome& outcome) {
       return fmt::format("gave its watchdog no sign of life for {}", value);
     case supervise::Intent::idle_timeout: return fmt::format("wrote nothing for {}", value);
     case supervise::Intent::cpu_limit: return fmt::format("used up its CPU time of {}", value);
+    case supervise::Intent::memory_limit:
+      return fmt::format("used more memory than its limit of {}",
+                         human_size(outcome.resources.memory_limit.value_or(0)));
     case supervise::Intent::stop: break;
   }
   return "ran into a limit";
@@ -130,7 +139,7 @@ Document attempts_array(const Outcome& outcome) {
 
 Document self_report_part(const supervise::SelfReport& self) {
   Document part;
-  part["ready_after_seconds"] = self.ready_after ? Document(seconds(*self.ready_after)) : Document(nullptr);
+  part["ready_after_seconds"] = seconds_or_null(self.ready_after);
   part["stopping"] = self.stopping;
   part["status"] = self.status.empty() ? Document(nullptr) : Document(self.status);
   return part;
@@ -143,6 +152,45 @@ std::string memory_part(const supervise::Resources& resources) {
   const std::string peak = human_size(*resources.peak_memory);
   return resources.memory_limit ? fmt::format(", peak memory {} of {}", peak, human_size(*resources.memory_limit))
                                 : fmt::format(", peak memory {}", peak);
+}
+
+std::string_view enforcer_name(const supervise::Resources& resources) {
+  switch (resources.memory_tier) {
+    case MemoryTier::cgroup: return "cgroup";
+    case MemoryTier::guard: return "guard";
+    case MemoryTier::automatic:
+    case MemoryTier::off: break;
+  }
+  return resources.memory_limit ? "kernel" : "none";
+}
+
+Document evidence_part(supervise::OomEvidence evidence) {
+  switch (evidence) {
+    case supervise::OomEvidence::none: break;
+    case supervise::OomEvidence::at_end: return "at_end";
+    case supervise::OomEvidence::during_run: return "during_run";
+    case supervise::OomEvidence::exit_code: return "exit_code";
+  }
+  return nullptr;
+}
+
+Document memory_object(const Outcome& outcome) {
+  const supervise::Resources& resources = outcome.resources;
+  Document part;
+  part["enforced_by"] = enforcer_name(resources);
+  part["oom_evidence"] = evidence_part(outcome.verdict.oom_evidence);
+  part["limit_hits"] = or_null(resources.limit_hits);
+  part["throttled"] = or_null(resources.throttled);
+  part["stalled_some_seconds"] = seconds_or_null(resources.stalled_some);
+  part["stalled_full_seconds"] = seconds_or_null(resources.stalled_full);
+  part["major_page_faults"] = resources.major_faults;
+  part["minor_page_faults"] = resources.minor_faults;
+  part["warned_after_seconds"] = seconds_or_null(resources.memory_warned_after);
+  part["largest_processes"] = Document::array();
+  for (const kernel::ProcessMemory& one : resources.largest) {
+    part["largest_processes"].push_back({{"pid", one.pid}, {"name", valid_utf8(one.name)}, {"bytes", one.bytes}});
+  }
+  return part;
 }
 
 Document texts(const std::vector<std::string>& from) {
@@ -190,8 +238,11 @@ std::string ending_sentence(const Outcome& outcome) {
     case Cause::timeout:
     case Cause::idle_timeout:
     case Cause::cpu_limit:
+    case Cause::memory_limit:
     case Cause::watchdog: return fmt::format("{}: {}", limit_sentence(outcome), how);
-    case Cause::oom_killed: return "was killed by the kernel, out of memory,";
+    case Cause::oom_killed:
+      return fmt::format("was {}killed by the kernel, out of memory,",
+                         outcome.verdict.oom_evidence == supervise::OomEvidence::at_end ? "" : "most likely ");
     case Cause::stopped: return fmt::format("was stopped from outside: {}", how);
     case Cause::rejected:
       return fmt::format(
@@ -239,6 +290,7 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
                          {"peak_memory_source", peak_source_name(outcome.resources.peak_source)},
                          {"memory_limit_bytes", or_null(outcome.resources.memory_limit)},
                          {"oom_kills", or_null(outcome.resources.oom_kills)}};
+  report["memory"] = memory_object(outcome);
   report["logs"] = logs_part(outcome);
   report["processes"] = {{"reaped", outcome.reaped},
                          {"leftover", outcome.leftover},
@@ -252,7 +304,9 @@ constexpr int kKilledCode = 137;
 
 Document make_lost_report(const Subject& subject, const supervise::Outcome& so_far) {
   Outcome outcome = so_far;
-  outcome.verdict = {Cause::lost, kKilledCode, std::nullopt, std::nullopt};
+  outcome.verdict = {};
+  outcome.verdict.cause = Cause::lost;
+  outcome.verdict.exit_code = kKilledCode;
   outcome.limit.reset();
   outcome.ended_at = outcome.started_at;
   return make_report(subject, outcome);

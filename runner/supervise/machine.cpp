@@ -15,6 +15,8 @@ constexpr Duration kGiveUpAfter = 10s;
 constexpr Duration kLeastKilling = 100ms;
 // CPU time is looked at when the limit could be reached at the earliest, but not more often than this.
 constexpr Duration kLookAtCpuEvery = 10ms;
+// Where a look at the memory gave no answer.
+constexpr Duration kLookAgainAfter = 100ms;
 // What systemd sends a service that its watchdog has found dead (systemd.service(5), WatchdogSec=): it makes a core
 // dump or a trace of where it hangs.
 constexpr int kWatchdogSignal = SIGABRT;
@@ -37,7 +39,11 @@ bool outlives_main(Intent clock) {
   return clock == Intent::timeout || clock == Intent::deadline || clock == Intent::cpu_limit;
 }
 
+// Memory is watched for as long as there may be somebody who uses it and can still be asked to stop.
 bool counts(const State& state, Intent clock) {
+  if (clock == Intent::memory_limit) {
+    return state.phase == Phase::running || state.phase == Phase::stopping || state.phase == Phase::settling;
+  }
   return state.phase == Phase::running || (state.phase == Phase::settling && !state.kill_at && outlives_main(clock));
 }
 
@@ -194,6 +200,29 @@ class Stepper {
     look_at_cpu_after(policy_.cpu_timeout - event.used);
   }
 
+  void operator()(const MemoryUsed& event) {
+    if (!counts(state(), Intent::memory_limit) || !policy_.memory.watching()) {
+      return;
+    }
+    const MemoryUse now{now_, event.bytes};
+    state().clocks[Intent::memory_limit] = now_ + until_next_look(policy_.memory, now, state().memory, event.cost);
+    state().memory = now;
+    if (reached(policy_.memory.warn) && !state().memory_warned) {
+      state().memory_warned = true;
+      act(WarnMemory{event.bytes});
+    }
+    if (reached(policy_.memory.limit) && !state().kill_at) {
+      name_processes();
+      end_job(Intent::memory_limit);
+    }
+    const bool no_grace = policy_.memory_kills && state().intent == Intent::memory_limit;
+    if (state().kill_at && (reached(policy_.memory.brim) || (no_grace && reached(policy_.memory.limit)))) {
+      name_processes();
+      state().kill_at = now_;
+      begin_killing();
+    }
+  }
+
   // The pace counts from here: what is killed needs CPU time to die, and must not have to fight for it with us.
   void operator()(const TreeKilled&) {
     if (state().phase == Phase::killing) {
@@ -216,10 +245,9 @@ class Stepper {
         [[fallthrough]];
       case Phase::stopping:
         if (due(state().kill_at)) {
-          state().phase = Phase::killing;
-          state().give_up_at = now_ + kGiveUpAfter;
-          limit_killing();
-          kill();
+          begin_killing();
+        } else {
+          check_memory();
         }
         break;
       case Phase::killing:
@@ -263,6 +291,35 @@ class Stepper {
     return next;
   }
 
+  bool reached(std::uint64_t threshold) const { return threshold != 0 && next_.state.memory->used >= threshold; }
+
+  void name_processes() {
+    if (!state().memory_named) {
+      state().memory_named = true;
+      act(NameProcesses{});
+    }
+  }
+
+  void check_memory() {
+    const auto clock = state().clocks.find(Intent::memory_limit);
+    if (clock != state().clocks.end() && clock->second <= now_) {
+      look_at_memory(clock->second);
+    }
+  }
+
+  // The answer moves it; without one it is tried again.
+  void look_at_memory(TimePoint& clock) {
+    clock = now_ + kLookAgainAfter;
+    act(MeasureMemory{});
+  }
+
+  void begin_killing() {
+    state().phase = Phase::killing;
+    state().give_up_at = now_ + kGiveUpAfter;
+    limit_killing();
+    kill();
+  }
+
   void look_at_cpu_after(Duration used) {
     state().clocks[Intent::cpu_limit] = now_ + std::max<Duration>(used / policy_.cpus, kLookAtCpuEvery);
   }
@@ -304,6 +361,10 @@ class Stepper {
         act(MeasureCpu{});
         continue;
       }
+      if (first->first == Intent::memory_limit) {
+        look_at_memory(first->second);
+        continue;
+      }
       // Output only notes its time; the clock is moved here, so that a job that writes much costs no timer calls.
       const TimePoint idle_at = state().last_output + policy_.idle_timeout;
       if (first->first == Intent::idle_timeout && idle_at > now_) {
@@ -323,8 +384,15 @@ class Stepper {
       act(SignalLeftovers{policy_.stop_signal});
       return;
     }
-    act(SignalJob{intent == Intent::watchdog ? kWatchdogSignal : policy_.stop_signal});
+    act(SignalJob{ending_signal(intent)});
     begin_stopping(intent);
+  }
+
+  int ending_signal(Intent intent) const {
+    if (intent == Intent::watchdog) {
+      return kWatchdogSignal;
+    }
+    return intent == Intent::memory_limit && policy_.memory_signal != 0 ? policy_.memory_signal : policy_.stop_signal;
   }
 
   void wind_watchdog() {
@@ -437,6 +505,7 @@ Duration Policy::limit(Intent clock) const {
     case Intent::idle_timeout: return idle_timeout;
     case Intent::cpu_limit: return cpu_timeout;
     case Intent::deadline:
+    case Intent::memory_limit:
     case Intent::stop: return {};
   }
   return {};
@@ -494,6 +563,9 @@ State start(const Policy& policy, TimePoint now) {
   }
   wind(Intent::idle_timeout, policy.idle_timeout);
   wind(Intent::cpu_limit, policy.cpu_timeout / policy.cpus);
+  if (policy.memory.watching()) {
+    state.clocks[Intent::memory_limit] = now + until_next_look(policy.memory, {now, 0}, std::nullopt, {});
+  }
   Stepper stepper(policy, std::move(state), now);
   stepper.pass_over_warnings();
   return stepper.take().state;

@@ -2,26 +2,86 @@
 
 #include <algorithm>
 
-namespace jobinit::supervise {
+#include "jobinit/kernel/process.hpp"
 
-MemoryWitness::MemoryWitness(const std::set<pid_t>& known) : group_(kernel::MemoryCgroup::find()) {
+namespace jobinit::supervise {
+namespace {
+
+// Counters only grow, but a job may have moved us to another group meanwhile.
+template <typename T>
+std::optional<T> since(const std::optional<T>& before, const std::optional<T>& now) {
+  return before && now ? std::optional(*now - std::min(*now, *before)) : std::nullopt;
+}
+
+}  // namespace
+
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group) {
+  MemoryFacts facts;
+  facts.can_measure = group || kernel::has_procfs();
+  facts.no_cgroup = "this jobinit makes none";
+  if (!group) {
+    return facts;
+  }
+  facts.container_limit = group->limit();
+  if (facts.container_limit) {
+    facts.swap = group->swap_room();
+    facts.kills_group = group->kills_group() && !kernel::is_spared_by_oom_killer();
+  }
+  return facts;
+}
+
+MemoryWitness::MemoryWitness(std::optional<kernel::MemoryCgroup> group, const std::set<pid_t>& known)
+    : group_(std::move(group)) {
   if (!group_) {
     return;
   }
-  oom_kills_before_ = group_->oom_kills();
+  before_ = group_->counters();
   exclusive_ = group_->exclusive(known);
   peak_before_ = group_->peak();
+}
+
+void MemoryWitness::watch_for_kills() {
+  seen_ = outlived_ = before_.oom_kills.value_or(0);
+  looked_ = std::chrono::steady_clock::now();
+  if (group_) {
+    notices_ = group_->notices();
+  }
+}
+
+bool MemoryWitness::see_whether_killed() {
+  if (notices_) {
+    kernel::MemoryCgroup::acknowledge(notices_);
+  }
+  const std::uint64_t now = group_ ? group_->oom_kills().value_or(seen_) : seen_;
+  looked_ = std::chrono::steady_clock::now();
+  return std::exchange(seen_, now) != now;
+}
+
+std::optional<std::uint64_t> MemoryWitness::kills_at_end() {
+  // Whoever looked this short a time ago needs no notice: nothing else can have been meant.
+  static constexpr auto recent = std::chrono::seconds(1);
+  const bool recently = std::chrono::steady_clock::now() - looked_ < recent;
+  see_whether_killed();
+  const std::uint64_t kills = exclusive_ ? seen_ - std::min(seen_, outlived_) : 0;
+  return notices_ || recently ? std::optional(kills) : std::nullopt;
+}
+
+void MemoryWitness::prepare_to_measure(bool by_job) {
+  if (group_ && (exclusive_ || !by_job)) {
+    meter_ = kernel::MemoryMeter::open(*group_);
+  }
 }
 
 void MemoryWitness::look() {
   if (!group_) {
     return;
   }
-  resources_.memory_limit = group_->limit();
-  const auto now = group_->oom_kills();
-  if (now && oom_kills_before_) {
-    resources_.oom_kills = *now - std::min(*now, *oom_kills_before_);
-  }
+  const kernel::MemoryCounters now = group_->counters();
+  resources_.oom_kills = since(before_.oom_kills, now.oom_kills);
+  resources_.limit_hits = since(before_.limit_hits, now.limit_hits);
+  resources_.throttled = since(before_.throttled, now.throttled);
+  resources_.stalled_some = since(before_.stalled_some, now.stalled_some);
+  resources_.stalled_full = since(before_.stalled_full, now.stalled_full);
   // In a group shared with strangers the peak is theirs as much as ours; the largest process of our own is not. A peak
   // that did not rise was reached before the job: by whatever set the container up, or, where v1 hides them from a pid
   // namespace, by strangers after all.
@@ -34,6 +94,8 @@ void MemoryWitness::look() {
 void MemoryWitness::add(const kernel::Usage& usage) {
   resources_.cpu_user += usage.user;
   resources_.cpu_system += usage.system;
+  resources_.major_faults += usage.major_faults;
+  resources_.minor_faults += usage.minor_faults;
   if (resources_.peak_source != PeakSource::cgroup) {
     resources_.peak_memory = std::max(resources_.peak_memory.value_or(0), usage.max_resident);
     resources_.peak_source = PeakSource::process;

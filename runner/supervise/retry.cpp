@@ -7,13 +7,22 @@ namespace {
 
 template <typename T>
 std::optional<T> sum(const std::optional<T>& a, const std::optional<T>& b) {
-  return a || b ? std::optional<T>(a.value_or(0) + b.value_or(0)) : std::nullopt;
+  return a || b ? std::optional<T>(a.value_or(T{}) + b.value_or(T{})) : std::nullopt;
 }
 
 Resources merge(const Resources& a, Resources b) {
   b.cpu_user += a.cpu_user;
   b.cpu_system += a.cpu_system;
   b.oom_kills = sum(a.oom_kills, b.oom_kills);
+  b.limit_hits = sum(a.limit_hits, b.limit_hits);
+  b.throttled = sum(a.throttled, b.throttled);
+  b.stalled_some = sum(a.stalled_some, b.stalled_some);
+  b.stalled_full = sum(a.stalled_full, b.stalled_full);
+  b.major_faults += a.major_faults;
+  b.minor_faults += a.minor_faults;
+  if (!b.memory_warned_after) {
+    b.memory_warned_after = a.memory_warned_after;
+  }
   if (a.peak_memory > b.peak_memory) {
     b.peak_memory = a.peak_memory;
     b.peak_source = a.peak_source;

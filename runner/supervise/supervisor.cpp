@@ -25,6 +25,9 @@ struct Match : Handlers... {
 template <typename... Handlers>
 Match(Handlers...) -> Match<Handlers...>;
 
+// How many of the job's processes the report names when memory has run out.
+constexpr std::size_t kNamedProcesses = 5;
+
 class Supervisor {
  public:
   Supervisor(boost::asio::io_context& loop, const RunPlan& plan, const Policy& policy, unsigned number,
@@ -39,14 +42,16 @@ class Supervisor {
         arrivals_(loop),
         messages_(loop),
         wall_arrivals_(loop),
+        notices_(loop),
         timer_(loop),
+        second_look_(loop),
         control_(plan.launch),
         tail_(plan.tail),
         foreign_(earlier_children()),
-        memory_(foreign_) {}
+        memory_(plan.container, foreign_) {}
 
   ~Supervisor() {
-    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_}) {
+    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_}) {
       if (lent->is_open()) {
         lent->release();
       }  // for waiting only
@@ -122,6 +127,9 @@ class Supervisor {
     write_ends.clear();  // ours; the end of file comes when the job's are closed too
     began_ = std::chrono::steady_clock::now();
     state_ = start(policy_, began_);
+    if (policy_.memory.watching()) {
+      memory_.prepare_to_measure(plan_.memory.of_job);
+    }
     if (wall_timer_) {
       feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
       wait_for_wall_clock();
@@ -135,6 +143,9 @@ class Supervisor {
     wait_for_signals();
     if (notify_ != nullptr) {
       wait_for_messages();
+    }
+    if (notices_.is_open()) {
+      wait_for_notices();
     }
     // The job may have ended before anybody listened.
     reap_all();
@@ -197,6 +208,10 @@ class Supervisor {
     if (wall_timer_) {
       wall_arrivals_.assign(wall_timer_->fd().get());
     }
+    memory_.watch_for_kills();
+    if (memory_.notices()) {
+      notices_.assign(memory_.notices().get());
+    }
     // Asio does not tell when that happens to its own timer, and no limit would ever be reached.
     bool works = false;
     timer_.expires_at(TimePoint::min());
@@ -251,6 +266,25 @@ class Supervisor {
       }
       arm_timer();
       wait_for_messages();
+    });
+  }
+
+  // The kernel counts an OOM kill just before it sends the SIGKILL. Whoever is not seen to be dying a moment later was
+  // not the one: the main process' own end, if it comes, has another reason.
+  void wait_for_notices() {
+    notices_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
+      if (failure) {
+        return;
+      }
+      if (memory_.see_whether_killed()) {
+        second_look_.expires_after(std::chrono::milliseconds(20));
+        second_look_.async_wait([this](boost::system::error_code cancelled) {
+          if (!cancelled && !state_.main_status && !kernel::is_dying(job_)) {
+            memory_.main_process_lives();
+          }
+        });
+      }
+      wait_for_notices();
     });
   }
 
@@ -382,6 +416,7 @@ class Supervisor {
       if (anybody_left) {
         outcome_.leftover = tree().size();
       }
+      oom_kills_at_end_ = memory_.kills_at_end();
       feed(MainEnded{*main_status});
       tell({.what = Happening::ended, .number = main_status->value, .signaled = main_status->signaled});
     }
@@ -451,9 +486,34 @@ class Supervisor {
                      const Resources& reaped = memory_.resources();
                      feed(CpuUsed{reaped.cpu_user + reaped.cpu_system + kernel::cpu_time(tree())});
                    },
+                   [&](const MeasureMemory&) { measure_memory(); },
+                   [&](const NameProcesses&) { largest_ = kernel::largest_of(tree(), kNamedProcesses); },
+                   [&](const WarnMemory& one) {
+                     memory_warned_after_ = std::chrono::steady_clock::now() - began_;
+                     plan_.say(fmt::format("warning: the job uses {} of memory{}", human_size(one.bytes), of_limit()));
+                   },
                    [&](const Warn& one) { plan_.say(fmt::format("{} left", human_duration(one.left))); },
                },
                action);
+  }
+
+  void measure_memory() {
+    // Far from every threshold the sum with the page cache will do.
+    static constexpr std::uint64_t rough = 4;
+    const MemoryWatch& watch = policy_.memory;
+    const std::uint64_t first = watch.limit == 0 ? watch.warn : watch.limit;
+    const TimePoint asked = std::chrono::steady_clock::now();
+    const auto used = memory_.used(first - first / rough,
+                                   [this] { return kernel::descendants_at_a_glance(kernel::own_pid(), {}, foreign_); });
+    // The least that it ever took: whoever is kept from the CPU meanwhile has not worked longer.
+    look_cost_ = std::min<Duration>(look_cost_, std::chrono::steady_clock::now() - asked);
+    if (used) {
+      feed(MemoryUsed{*used, look_cost_});
+    }
+  }
+
+  std::string of_limit() const {
+    return plan_.memory.limit ? fmt::format(", of {}", human_size(*plan_.memory.limit)) : "";
   }
 
   void arm_timer() {
@@ -488,12 +548,17 @@ class Supervisor {
     control_.give_back();
     memory_.look();
     outcome_.resources = memory_.resources();
+    outcome_.resources.memory_limit = plan_.memory.limit;
+    outcome_.resources.memory_tier = plan_.memory.tier;
+    outcome_.resources.memory_warned_after = memory_warned_after_;
+    outcome_.resources.largest = std::move(largest_);
     Facts facts;
     facts.status = state_.main_status;
     facts.intent = state_.intent;
     facts.forwarded = state_.forwarded;
     facts.unkillable = state_.unkillable;
     facts.oom_kills = memory_.own_oom_kills();
+    facts.oom_kills_at_end = oom_kills_at_end_;
     outcome_.verdict = judge(facts, plan_.exits);
     if (!facts.status && !facts.unkillable) {
       outcome_.problems.emplace_back("the job's exit status went to somebody else");
@@ -512,6 +577,7 @@ class Supervisor {
       outcome_.limit_value = state_.intent == Intent::watchdog ? state_.watchdog : policy_.limit(*state_.intent);
     }
     timer_.cancel();
+    second_look_.cancel();
   }
 
   boost::asio::io_context& loop_;
@@ -524,8 +590,10 @@ class Supervisor {
   stream_descriptor arrivals_;
   stream_descriptor messages_;
   stream_descriptor wall_arrivals_;
+  stream_descriptor notices_;
   std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer second_look_;
   JobControl control_;
   logs::Tail tail_;
   std::vector<std::string> stream_names_;
@@ -534,6 +602,10 @@ class Supervisor {
   // of our own output. They are reaped, and nothing else of theirs is our business.
   std::set<pid_t> foreign_;
   MemoryWitness memory_;
+  std::optional<std::uint64_t> oom_kills_at_end_;
+  Duration look_cost_ = std::chrono::seconds(1);
+  std::optional<Duration> memory_warned_after_;
+  std::vector<kernel::ProcessMemory> largest_;
   State state_;
   std::optional<TimePoint> armed_for_;
   TimePoint began_;

@@ -217,6 +217,97 @@ const std::vector<Row>& rows() {
 
 INSTANTIATE_TEST_SUITE_P(Containers, Cgroup, testing::ValuesIn(rows()), test::kRowName);
 
+constexpr const char* kV2Mount = "36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
+
+test::Tree v2(const std::string& path, test::Tree more) {
+  more.emplace("/proc/self/cgroup", "0::" + path + "\n");
+  more.emplace("/proc/self/mountinfo", mounts(kV2Mount));
+  return more;
+}
+
+TEST(Cgroups, TheTightestFolderIsTheOneToLookAt) {
+  const test::Machine machine(v2("/pod/container", {{"/sys/fs/cgroup/pod/container/memory.max", "max\n"},
+                                                    {"/sys/fs/cgroup/pod/memory.max", "1000\n"},
+                                                    {"/sys/fs/cgroup/memory.max", "2000\n"}}));
+  EXPECT_EQ(MemoryCgroup::find(machine.root())->limiting_folder(), machine.root()("/sys/fs/cgroup/pod"));
+}
+
+TEST(Cgroups, TheInnermostIsWhereThereIsNoLimit) {
+  const test::Machine machine(v2("/pod", {{"/sys/fs/cgroup/pod/memory.max", "max\n"}}));
+  EXPECT_EQ(MemoryCgroup::find(machine.root())->limiting_folder(), machine.root()("/sys/fs/cgroup/pod"));
+}
+
+TEST(Cgroups, TheOomKillerTakesAllOfAGroupThatAsksForIt) {
+  for (const auto& [here, above, taken] :
+       {std::tuple{"0\n", "0\n", false}, std::tuple{"1\n", "0\n", true}, std::tuple{"0\n", "1\n", true}}) {
+    const test::Machine machine(
+        v2("/pod", {{"/sys/fs/cgroup/pod/memory.oom.group", here}, {"/sys/fs/cgroup/memory.oom.group", above}}));
+    EXPECT_EQ(MemoryCgroup::find(machine.root())->kills_group(), taken) << here << above;
+  }
+  const test::Machine old(v2("/pod", {}));  // before Linux 4.19
+  EXPECT_FALSE(MemoryCgroup::find(old.root())->kills_group());
+}
+
+TEST(Cgroups, SwapIsWhatTheMachineHasAndTheGroupMayUse) {
+  constexpr const char* swap = "MemTotal:       16 kB\nSwapTotal:      2048 kB\nSwapFree:       1 kB\n";
+  struct Case {
+    const char* name;
+    test::Tree tree;
+    std::uint64_t room;
+  };
+  const auto v1 = [](test::Tree more) {
+    more.emplace("/proc/self/cgroup", "9:memory:/\n");
+    more.emplace("/proc/self/mountinfo", mounts("36 30 0:31 / /m ro - cgroup cgroup rw,memory\n"));
+    return more;
+  };
+  for (const Case& one : {
+           Case{"no swap on the machine", v2("/", {{"/proc/meminfo", "SwapTotal: 0 kB\n"}}), 0},
+           Case{"nothing known of the machine", v2("/", {}), 0},
+           Case{"as much as there is", v2("/", {{"/proc/meminfo", swap}, {"/sys/fs/cgroup/memory.swap.max", "max\n"}}),
+                2048 * 1024},
+           Case{"none for the group", v2("/", {{"/proc/meminfo", swap}, {"/sys/fs/cgroup/memory.swap.max", "0\n"}}), 0},
+           Case{"some for the group", v2("/", {{"/proc/meminfo", swap}, {"/sys/fs/cgroup/memory.swap.max", "4096\n"}}),
+                4096},
+           Case{"v1: the sum is limited",
+                v1({{"/proc/meminfo", swap},
+                    {"/m/memory.limit_in_bytes", "1000\n"},
+                    {"/m/memory.memsw.limit_in_bytes", "1500\n"}}),
+                500},
+           Case{"v1: not accounted for", v1({{"/proc/meminfo", swap}, {"/m/memory.limit_in_bytes", "1000\n"}}),
+                2048 * 1024},
+       }) {
+    const test::Machine machine(one.tree);
+    EXPECT_EQ(MemoryCgroup::find(machine.root())->swap_room(), one.room) << one.name;
+  }
+}
+
+TEST(Cgroups, CountWhatHappensToTheGroup) {
+  using std::chrono::microseconds;
+  const test::Machine machine(v2(
+      "/", {{"/sys/fs/cgroup/memory.events", "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n"},
+            {"/sys/fs/cgroup/memory.pressure",
+             "some avg10=0.50 avg60=0.10 avg300=0.00 total=700\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=30\n"}}));
+  const MemoryCounters counters = MemoryCgroup::find(machine.root())->counters();
+  EXPECT_EQ(counters.oom_kills, 5U);
+  EXPECT_EQ(counters.limit_hits, 3U);
+  EXPECT_EQ(counters.throttled, 2U);
+  EXPECT_EQ(counters.stalled_some, microseconds(700));
+  EXPECT_EQ(counters.stalled_full, microseconds(30));
+
+  const test::Machine bare(v2("/", {}));
+  const MemoryCounters none = MemoryCgroup::find(bare.root())->counters();
+  EXPECT_EQ(none.oom_kills, std::nullopt);
+  EXPECT_EQ(none.limit_hits, std::nullopt);
+  EXPECT_EQ(none.stalled_some, std::nullopt);
+
+  const MemoryCounters v1 = MemoryCgroup::at(1, machine.root()("/v1")).counters();
+  EXPECT_EQ(v1.limit_hits, std::nullopt);
+  const test::Machine old({{"/v1/memory.failcnt", "9\n"}, {"/v1/memory.oom_control", "oom_kill 2\n"}});
+  const MemoryCounters counted = MemoryCgroup::at(1, old.root()("/v1")).counters();
+  EXPECT_EQ(counted.limit_hits, 9U);
+  EXPECT_EQ(counted.oom_kills, 2U);
+}
+
 TEST(CgroupSearch, FindsNoneWhereNoneIsToBeSeen) {
   const std::string v2_mount = mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
   for (const test::Tree& tree : std::vector<test::Tree>{

@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr TimePoint kStart{1234567s};
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
 
 TimePoint at(Duration since_start) { return kStart + since_start; }
 double seconds(TimePoint when) { return std::chrono::duration<double>(when - kStart).count(); }
@@ -60,6 +61,7 @@ const char* intent_name(Intent intent) {
     case Intent::watchdog: return "watchdog";
     case Intent::idle_timeout: return "idle";
     case Intent::cpu_limit: return "cpu";
+    case Intent::memory_limit: return "memory";
     case Intent::stop: return "stop";
   }
   return "?";
@@ -69,8 +71,11 @@ const char* intent_name(Intent intent) {
 std::string describe(const State& state) {
   // The binding names every member: a new one does not compile until the tests know of it.
   const auto& [phase, intent, main_status, forwarded, logs_done, unkillable, clocks, last_output, warned, watchdog,
-               ready, kill_at, rekill_at, give_up_at, drain_until, platform_kill_at] = state;
+               ready, memory, memory_warned, memory_named, kill_at, rekill_at, give_up_at, drain_until,
+               platform_kill_at] = state;
   static_cast<void>(last_output);  // shows in where the idle clock moves to
+  static_cast<void>(memory);       // and this in where the memory clock does
+  static_cast<void>(memory_named);
   std::string text = phase_name(phase);
   if (intent) {
     text += fmt::format(" for={}", intent_name(*intent));
@@ -109,6 +114,9 @@ std::string describe(const State& state) {
   deadline("give_up", give_up_at);
   deadline("drain", drain_until);
   deadline("platform", platform_kill_at);
+  if (memory_warned) {
+    text += " memory_warned";
+  }
   return text;
 }
 
@@ -122,6 +130,11 @@ struct ActionText {
   std::string operator()(const FinishLogs&) const { return "FinishLogs"; }
   std::string operator()(const DropLogs&) const { return "DropLogs"; }
   std::string operator()(const MeasureCpu&) const { return "MeasureCpu"; }
+  std::string operator()(const MeasureMemory&) const { return "MeasureMemory"; }
+  std::string operator()(const NameProcesses&) const { return "NameProcesses"; }
+  std::string operator()(const WarnMemory& one) const {
+    return fmt::format("WarnMemory({}GiB)", static_cast<double>(one.bytes) / static_cast<double>(kGiB));
+  }
   std::string operator()(const Warn& one) const {
     return fmt::format("Warn({}s)", std::chrono::duration<double>(one.left).count());
   }
@@ -187,6 +200,7 @@ const std::vector<Cell>& matrix() {
       {running, "logs done", LogsDone{}, 10s, "running logs_done timeout=60s", ""},
       {running, "notification", Notification{.ready = true}, 10s, "running timeout=60s ready", ""},
       {running, "cpu used", CpuUsed{1s}, 10s, kSame, ""},
+      {running, "memory used", MemoryUsed{kGiB}, 10s, kSame, ""},
       {running, "tree killed", TreeKilled{}, 10s, kSame, ""},
       {running, "deadline at", DeadlineAt{at(100s)}, 10s, "running timeout=60s deadline=100s", ""},
       {running, "tick too early", Tick{}, 60s - 1ns, kSame, ""},
@@ -203,6 +217,7 @@ const std::vector<Cell>& matrix() {
       {stopping, "logs done", LogsDone{}, 61s, "stopping for=timeout logs_done timeout=60s kill=68s", ""},
       {stopping, "notification", Notification{}, 61s, kSame, ""},
       {stopping, "cpu used", CpuUsed{1s}, 61s, kSame, ""},
+      {stopping, "memory used", MemoryUsed{kGiB}, 61s, kSame, ""},
       {stopping, "tree killed", TreeKilled{}, 61s, kSame, ""},
       {stopping, "deadline at", DeadlineAt{at(100s)}, 61s, "stopping for=timeout timeout=60s deadline=100s kill=68s",
        ""},
@@ -220,6 +235,7 @@ const std::vector<Cell>& matrix() {
        "killing for=timeout logs_done timeout=60s kill=68s rekill=68.02s give_up=78s", ""},
       {killing, "notification", Notification{}, 68010ms, kSame, ""},
       {killing, "cpu used", CpuUsed{1s}, 68010ms, kSame, ""},
+      {killing, "memory used", MemoryUsed{kGiB}, 68010ms, kSame, ""},
       {killing, "deadline at", DeadlineAt{at(100s)}, 68010ms,
        "killing for=timeout timeout=60s deadline=100s kill=68s rekill=68.02s give_up=78s", ""},
       {killing, "tick too early", Tick{}, 68020ms - 1ns, kSame, ""},
@@ -237,6 +253,7 @@ const std::vector<Cell>& matrix() {
       {settling, "logs done", LogsDone{}, 10500ms, "settling exit=0 logs_done timeout=60s kill=11s", ""},
       {settling, "notification", Notification{}, 10500ms, kSame, ""},
       {settling, "cpu used", CpuUsed{1s}, 10500ms, kSame, ""},
+      {settling, "memory used", MemoryUsed{kGiB}, 10500ms, kSame, ""},
       {settling, "tree killed", TreeKilled{}, 10500ms, kSame, ""},
       {settling, "deadline at", DeadlineAt{at(100s)}, 10500ms, "settling exit=0 timeout=60s deadline=100s kill=11s",
        ""},
@@ -253,6 +270,7 @@ const std::vector<Cell>& matrix() {
       {draining, "logs done", LogsDone{}, 10500ms, "finished exit=0 logs_done timeout=60s kill=11s drain=15.2s", ""},
       {draining, "notification", Notification{}, 10500ms, kSame, ""},
       {draining, "cpu used", CpuUsed{1s}, 10500ms, kSame, ""},
+      {draining, "memory used", MemoryUsed{kGiB}, 10500ms, kSame, ""},
       {draining, "tree killed", TreeKilled{}, 10500ms, kSame, ""},
       {draining, "deadline at", DeadlineAt{at(100s)}, 10500ms,
        "draining exit=0 timeout=60s deadline=100s kill=11s drain=15.2s", ""},
@@ -266,6 +284,7 @@ const std::vector<Cell>& matrix() {
       {finished, "logs done", LogsDone{}, 16s, kSame, ""},
       {finished, "notification", Notification{}, 16s, kSame, ""},
       {finished, "cpu used", CpuUsed{1s}, 16s, kSame, ""},
+      {finished, "memory used", MemoryUsed{kGiB}, 16s, kSame, ""},
       {finished, "tree killed", TreeKilled{}, 16s, kSame, ""},
       {finished, "deadline at", DeadlineAt{at(100s)}, 16s,
        "finished exit=0 logs_done timeout=60s deadline=100s kill=11s drain=15.2s", ""},
@@ -357,6 +376,12 @@ const Policy kMetered = with(kUsual, [](Policy& policy) {
   policy.cpu_timeout = 20s;
   policy.cpus = 2;
 });
+// What is reckoned with is 4 GiB/s.
+const Policy kGuarded = with(kUsual, [](Policy& policy) { policy.memory = {3 * kGiB, 4 * kGiB, 5 * kGiB}; });
+const Policy kKilling = with(kGuarded, [](Policy& policy) { policy.memory_kills = true; });
+const Policy kByUsr1 = with(kGuarded, [](Policy& policy) { policy.memory_signal = SIGUSR1; });
+const Policy kGuardedAndWaiting = with(kGuarded, [](Policy& policy) { policy.leftovers = Leftovers::wait; });
+const Policy kOnlyWarned = with(kUsual, [](Policy& policy) { policy.memory = {2 * kGiB, 0, 0}; });
 const Policy kWarning = with(kUsual, [](Policy& policy) { policy.warnings = {{20s, SIGUSR1}, {5s, 0}}; });
 const Policy kOneOfSeveral = with(kUsual, [](Policy& policy) { policy.attempt_timeout = 30s; });
 const Policy kWaiting = with(kUsual, [](Policy& policy) { policy.leftovers = Leftovers::wait; });
@@ -574,6 +599,62 @@ const std::vector<Script>& scripts() {
         {14010ms, Tick{}, "running timeout=60s cpu=14.02s", "MeasureCpu"},
         {14010ms, CpuUsed{20s}, "stopping for=cpu timeout=60s cpu=14.02s kill=22.01s", "SignalJob(15)"},
         {14011ms, CpuUsed{21s}, "stopping for=cpu timeout=60s cpu=14.02s kill=22.01s", ""}}},
+      {"memory: looked at sooner and sooner, warned of once, ended at the limit",
+       kGuarded,
+       {{750ms, Tick{}, "running timeout=60s memory=0.85s", "MeasureMemory"},
+        {750ms, MemoryUsed{kGiB}, "running timeout=60s memory=1.25s", ""},
+        {1250ms, Tick{}, "running timeout=60s memory=1.35s", "MeasureMemory"},
+        {1250ms, MemoryUsed{2 * kGiB}, "running timeout=60s memory=1.5s", ""},
+        {1500ms, MemoryUsed{3 * kGiB}, "running timeout=60s memory=1.625s memory_warned", "WarnMemory(3GiB)"},
+        {1700ms, MemoryUsed{3 * kGiB}, "running timeout=60s memory=1.95s memory_warned", ""},
+        {1950ms, MemoryUsed{4 * kGiB}, "stopping for=memory timeout=60s memory=2.075s kill=9.95s memory_warned",
+         "NameProcesses SignalJob(15)"},
+        {1960ms, MainEnded{exited(1)}, "settling for=memory exit=1 timeout=60s memory=2.075s kill=2.96s memory_warned",
+         "SignalLeftovers(15)"}}},
+      {"memory: nobody's answer is not waited for",
+       kGuarded,
+       {{750ms, Tick{}, "running timeout=60s memory=0.85s", "MeasureMemory"},
+        {850ms, Tick{}, "running timeout=60s memory=0.95s", "MeasureMemory"}}},
+      {"memory: at the brim the grace is over",
+       kGuarded,
+       {{1s, MemoryUsed{4 * kGiB}, "stopping for=memory timeout=60s memory=1.25s kill=9s memory_warned",
+         "WarnMemory(4GiB) NameProcesses SignalJob(15)"},
+        {1250ms, Tick{}, "stopping for=memory timeout=60s memory=1.35s kill=9s memory_warned", "MeasureMemory"},
+        {1250ms, MemoryUsed{5 * kGiB},
+         "killing for=memory timeout=60s memory=1.251s kill=1.25s rekill=1.27s give_up=11.25s memory_warned",
+         "KillTree"}}},
+      {"memory: a job that leaps over the brim gets no grace",
+       kGuarded,
+       {{1s, MemoryUsed{6 * kGiB},
+         "killing for=memory timeout=60s memory=1.001s kill=1s rekill=1.02s give_up=11s memory_warned",
+         "WarnMemory(6GiB) NameProcesses SignalJob(15) KillTree"}}},
+      {"memory: by SIGKILL, when that is asked for",
+       kKilling,
+       {{1s, MemoryUsed{4 * kGiB},
+         "killing for=memory timeout=60s memory=1.25s kill=1s rekill=1.02s give_up=11s memory_warned",
+         "WarnMemory(4GiB) NameProcesses SignalJob(15) KillTree"}}},
+      {"memory: by a signal of one's own",
+       kByUsr1,
+       {{1s, MemoryUsed{4 * kGiB}, "stopping for=memory timeout=60s memory=1.25s kill=9s memory_warned",
+         "WarnMemory(4GiB) NameProcesses SignalJob(10)"}}},
+      {"memory: the limit is none during a timeout's grace, but the brim is",
+       kGuarded,
+       {{60s, Tick{}, "stopping for=timeout timeout=60s memory=60.1s kill=68s", "MeasureMemory SignalJob(15)"},
+        {61s, Tick{}, "stopping for=timeout timeout=60s memory=61.1s kill=68s", "MeasureMemory"},
+        {61s, MemoryUsed{4 * kGiB}, "stopping for=timeout timeout=60s memory=61.25s kill=68s memory_warned",
+         "WarnMemory(4GiB)"},
+        {61250ms, MemoryUsed{5 * kGiB},
+         "killing for=timeout timeout=60s memory=61.251s kill=61.25s rekill=61.27s give_up=71.25s memory_warned",
+         "NameProcesses KillTree"}}},
+      {"memory: of leftovers that are waited for, too",
+       kGuardedAndWaiting,
+       {{1s, MainEnded{exited(0)}, "settling exit=0 timeout=60s memory=0.75s", ""},
+        {1s, Tick{}, "settling exit=0 timeout=60s memory=1.1s", "MeasureMemory"},
+        {1s, MemoryUsed{4 * kGiB}, "settling for=memory exit=0 timeout=60s memory=1.25s kill=9s memory_warned",
+         "WarnMemory(4GiB) NameProcesses SignalLeftovers(15)"}}},
+      {"memory: a warning alone ends nothing",
+       kOnlyWarned,
+       {{500ms, MemoryUsed{3 * kGiB}, "running timeout=60s memory=0.501s memory_warned", "WarnMemory(3GiB)"}}},
       {"warnings, each once and in their order",
        kWarning,
        {{39s, Tick{}, "running timeout=60s", ""},
@@ -793,13 +874,14 @@ int rank(Phase phase) {
 }
 
 Event random_event(std::mt19937& random) {
-  switch (random() % 12) {
+  switch (random() % 13) {
     case 6:
       return Notification{.ready = random() % 2 == 0,
                           .alive = random() % 2 == 0,
                           .trigger = random() % 8 == 0,
                           .extend = random() % 4 == 0 ? std::optional<Duration>(9s) : std::nullopt};
     case 7: return CpuUsed{std::chrono::seconds(random() % 30)};
+    case 9: return MemoryUsed{random() % (6 * kGiB)};
     case 8: return DeadlineAt{at(std::chrono::seconds(random() % 100))};
     case 0: return MainEnded{exited(static_cast<int>(random() % 3))};
     case 1: return TreeEmpty{};
@@ -836,7 +918,12 @@ void expect_lawful(const Policy& policy, const State& before, const Step& next, 
     EXPECT_LE(after.drain_until, *after.platform_kill_at - policy.report_reserve / 2);
   }
   for (const Action& action : next.actions) {
-    EXPECT_EQ(std::holds_alternative<KillTree>(action), after.phase == Phase::killing) << describe(next.actions);
+    if (std::holds_alternative<KillTree>(action)) {
+      EXPECT_EQ(after.phase, Phase::killing);
+    }
+    if (before.phase == Phase::killing && after.phase == Phase::killing) {
+      EXPECT_TRUE(std::holds_alternative<KillTree>(action)) << describe(next.actions);
+    }
     if (std::holds_alternative<SignalJob>(action)) {
       EXPECT_FALSE(before.main_status) << "signals a pid that is gone";
     }
@@ -847,7 +934,7 @@ TEST(Machine, HoldsItsLawsUnderAnyOrderOfEvents) {
   std::mt19937 random(20240229);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same walks every time
   std::set<Phase> visited;
   for (int walk = 0; walk < 2000 && !testing::Test::HasFailure(); ++walk) {
-    const std::array<const Policy*, 4> policies{&kUsual, &kLongLeftovers, &kPatient, &kFarewell};
+    const std::array<const Policy*, 6> policies{&kUsual, &kLongLeftovers, &kPatient, &kFarewell, &kGuarded, &kKilling};
     const Policy& policy = *policies.at(random() % policies.size());
     TimePoint now = kStart;
     State state = start(policy, now);

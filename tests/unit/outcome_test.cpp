@@ -39,7 +39,7 @@ TEST_P(Judgement, IsTrue) {
   EXPECT_EQ(verdict.signal, row.signal);
 }
 
-// Facts: {status, intent, forwarded, unkillable, oom_kills}.
+// Facts: {status, intent, forwarded, unkillable, oom_kills, oom_kills_at_end}.
 INSTANTIATE_TEST_SUITE_P(
     ByItself, Judgement,
     testing::Values(
@@ -76,6 +76,24 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"start timeout", {exited(0), Intent::start_timeout, {}, false, 0}, Cause::timeout, 124, 0, {}},
         Row{"watchdog", {killed_by(SIGABRT), Intent::watchdog, {}, false, 0}, Cause::watchdog, 124, {}, SIGABRT},
         Row{"cpu limit", {killed_by(SIGTERM), Intent::cpu_limit, {}, false, 0}, Cause::cpu_limit, 124, {}, SIGTERM},
+        Row{"memory limit",
+            {killed_by(SIGTERM), Intent::memory_limit, {}, false, 0},
+            Cause::memory_limit,
+            137,
+            {},
+            SIGTERM},
+        Row{"memory limit and a clean exit",
+            {exited(0), Intent::memory_limit, {}, false, 0},
+            Cause::memory_limit,
+            137,
+            0,
+            {}},
+        Row{"memory limit, and the kernel was there before the grace was over",
+            {killed_by(SIGKILL), Intent::memory_limit, {}, false, 1},
+            Cause::memory_limit,
+            137,
+            {},
+            SIGKILL},
         Row{"timeout then a stop request", {exited(1), kTimeout, {SIGTERM}, false, 0}, Cause::timeout, 124, 1, {}},
         Row{"stopped by sigterm", {killed_by(SIGTERM), kStop, {SIGTERM}, false, 0}, Cause::stopped, 143, {}, SIGTERM},
         Row{"stopped by sigkill", {killed_by(SIGKILL), kStop, {SIGTERM}, false, 0}, Cause::stopped, 137, {}, SIGKILL},
@@ -101,6 +119,24 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Row{"the kernels sigkill", {killed_by(SIGKILL), kNobody, {}, false, 1}, Cause::oom_killed, 137, {}, SIGKILL},
         Row{"a strangers sigkill", {killed_by(SIGKILL), kNobody, {}, false, 0}, Cause::signaled, 137, {}, SIGKILL},
+        Row{"the kernels sigkill, as it died",
+            {killed_by(SIGKILL), kNobody, {}, false, 2, 1},
+            Cause::oom_killed,
+            137,
+            {},
+            SIGKILL},
+        Row{"a strangers sigkill, when the kernel had taken a child long before",
+            {killed_by(SIGKILL), kNobody, {}, false, 1, 0},
+            Cause::signaled,
+            137,
+            {},
+            SIGKILL},
+        Row{"a shells 137, however long before",
+            {exited(137), kNobody, {}, false, 1, 0},
+            Cause::oom_killed,
+            137,
+            137,
+            {}},
         // A helper was taken, the main process lived on and said how it ended.
         Row{"a child was taken, exit 1", {exited(1), kNobody, {}, false, 1}, Cause::failed, 1, 1, {}},
         Row{"a child was taken, exit 0", {exited(0), kNobody, {}, false, 2}, Cause::success, 0, 0, {}},
@@ -232,6 +268,16 @@ TEST(Outcome, CauseNamesGoBothWays) {
   }
   EXPECT_EQ(cause_from_name("Timeout"), std::nullopt);
   EXPECT_EQ(cause_from_name(""), std::nullopt);
+}
+
+TEST(Judgement, SaysWhatAnOomKillIsToldBy) {
+  const auto told_by = [](const Facts& facts) { return judge(facts, {}).oom_evidence; };
+  EXPECT_EQ(told_by({killed_by(SIGKILL), kNobody, {}, false, 1, 1}), OomEvidence::at_end);
+  EXPECT_EQ(told_by({killed_by(SIGKILL), kNobody, {}, false, 1, std::nullopt}), OomEvidence::during_run);
+  EXPECT_EQ(told_by({exited(137), kNobody, {}, false, 1, 1}), OomEvidence::exit_code);
+  EXPECT_EQ(told_by({killed_by(SIGKILL), kNobody, {}, false, 1, 0}), OomEvidence::none);
+  EXPECT_EQ(told_by({killed_by(SIGKILL), kStop, {}, false, 1, 1}), OomEvidence::none) << "it was ours";
+  EXPECT_EQ(told_by({exited(1), kNobody, {}, false, 1, 1}), OomEvidence::none);
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "jobinit/kernel/process.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
+
+#include "support.hpp"
 
 namespace jobinit::kernel {
 namespace {
@@ -32,6 +35,58 @@ TEST(DieWithParent, SignalsAtOnceWhenTheParentHasEnded) {
 
 TEST(DieWithParent, TellsWhatCannotBe) {
   EXPECT_EXIT(exit_now(die_with_parent(-1, parent_pid()) ? 0 : 3), testing::ExitedWithCode(3), "");
+}
+
+// Two trees side by side; 5 has two threads, each of which has started somebody.
+const test::Tree kFamily{
+    {"/proc/1/stat", "1 (init) S 0 1 1"},    {"/proc/1/task/1/children", "5 9 \n"},
+    {"/proc/5/stat", "5 (a (b) c) S 1 5 5"}, {"/proc/5/task/5/children", "6 \n"},
+    {"/proc/5/task/50/children", "7 \n"},    {"/proc/6/stat", "6 (d) S 5 5 5"},
+    {"/proc/6/task/6/children", ""},         {"/proc/7/stat", "7 (e) S 5 5 5"},
+    {"/proc/7/task/7/children", "8 "},       {"/proc/8/stat", "8 (f) Z 7 5 5"},
+    {"/proc/9/stat", "9 (g) S 1 9 9"},       {"/proc/9/task/9/children", ""},
+    {"/proc/self/stat", "1 (init) S 0 1 1"},
+};
+
+TEST(Descendants, AreFoundBothWays) {
+  const test::Machine machine(kFamily);
+  for (const auto& [ancestor, except, expected] :
+       {std::tuple<pid_t, std::set<pid_t>, std::vector<pid_t>>{1, {}, {5, 6, 7, 8, 9}},
+        {1, {5}, {9}},
+        {1, {7}, {5, 6, 9}},
+        {5, {}, {6, 7, 8}},
+        {8, {}, {}},
+        {99, {}, {}}}) {
+    EXPECT_THAT(descendants(ancestor, machine.root(), except), testing::UnorderedElementsAreArray(expected));
+    EXPECT_THAT(descendants_at_a_glance(ancestor, machine.root(), except),
+                testing::UnorderedElementsAreArray(expected));
+  }
+}
+
+TEST(Descendants, AreFoundWhereTheKernelKeepsNoListOfChildren) {
+  test::Tree without;
+  for (const auto& [path, content] : kFamily) {
+    if (!path.ends_with("children")) {
+      without.emplace(path, content);
+    }
+  }
+  const test::Machine machine(without);
+  EXPECT_THAT(descendants_at_a_glance(1, machine.root()), testing::UnorderedElementsAre(5, 6, 7, 8, 9));
+}
+
+TEST(Dying, IsWhoHasEndedIsEndingOrHasASigkillComing) {
+  const auto dying = [](const char* stat, const char* status) {
+    const test::Machine machine({{"/proc/7/stat", stat}, {"/proc/7/status", status}});
+    return is_dying(7, machine.root());
+  };
+  constexpr const char* quiet = "Name:\ta\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000004000\n";
+  EXPECT_FALSE(dying("7 (a) b) S 1 7 7 0 -1 4194304 81", quiet));
+  EXPECT_TRUE(dying("7 (a) b) Z 1 7 7 0 -1 4194304 81", quiet));
+  EXPECT_TRUE(dying("7 (a) b) R 1 7 7 0 -1 4194308 81", quiet)) << "PF_EXITING";
+  EXPECT_TRUE(dying("7 (a) b) R 1 7 7 0 -1 4195328 81", quiet)) << "PF_SIGNALED";
+  EXPECT_TRUE(dying("7 (a) b) S 1 7 7 0 -1 4194304 81", "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000100\n"));
+  EXPECT_FALSE(dying("", ""));
+  EXPECT_FALSE(is_dying(8, test::Machine({}).root()));
 }
 
 }  // namespace

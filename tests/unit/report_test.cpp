@@ -34,6 +34,10 @@ TEST(Report, HasEverythingInItsPlace) {
     "self_report": {"ready_after_seconds": null, "stopping": false, "status": null},
     "resources": {"cpu_user_seconds": 12.5, "cpu_system_seconds": 0.75, "peak_memory_bytes": 432013312,
                   "peak_memory_source": "cgroup", "memory_limit_bytes": 536870912, "oom_kills": 0},
+    "memory": {"enforced_by": "guard", "oom_evidence": null, "limit_hits": 21, "throttled": 22, "stalled_some_seconds": 0.023,
+               "stalled_full_seconds": 0.024, "major_page_faults": 25, "minor_page_faults": 26,
+               "warned_after_seconds": 27.0,
+               "largest_processes": [{"pid": 28, "name": "python3", "bytes": 29}, {"pid": 30, "name": "sh", "bytes": 31}]},
     "logs": {"captured": true,
              "streams": {"stdout": {"bytes": 1000, "dropped_bytes": 0}, "stderr": {"bytes": 200, "dropped_bytes": 7}},
              "tail": "reading feed\nwrote 17 rows\n", "tail_truncated": false},
@@ -56,6 +60,12 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   EXPECT_EQ(report["resources"]["peak_memory_source"], "none");
   EXPECT_TRUE(report["resources"]["memory_limit_bytes"].is_null());
   EXPECT_TRUE(report["resources"]["oom_kills"].is_null());
+  EXPECT_EQ(report["memory"]["enforced_by"], "none");
+  for (const char* member : {"limit_hits", "throttled", "stalled_some_seconds", "stalled_full_seconds",
+                             "warned_after_seconds", "oom_evidence"}) {
+    EXPECT_TRUE(report["memory"][member].is_null()) << member;
+  }
+  EXPECT_EQ(report["memory"]["largest_processes"], Document::array());
   EXPECT_EQ(report["logs"]["captured"], false);
   EXPECT_EQ(report["logs"]["streams"], Document::object());
   EXPECT_EQ(report["times"]["started_at"], "1970-01-01T00:00:00.000Z");
@@ -178,6 +188,14 @@ const std::vector<Sentence>& sentences() {
        {},
        "import-feed used up its CPU time of 15m00s: killed by SIGTERM after 12m04s, peak memory 412 MiB of 512 MiB",
        supervise::Intent::cpu_limit},
+      {"memory limit",
+       Cause::memory_limit,
+       {},
+       SIGTERM,
+       {},
+       "import-feed used more memory than its limit of 512 MiB: killed by SIGTERM after 12m04s, peak memory 412 MiB of "
+       "512 MiB",
+       supervise::Intent::memory_limit},
       {"watchdog",
        Cause::watchdog,
        {},
@@ -214,7 +232,7 @@ const std::vector<Sentence>& sentences() {
        {},
        SIGKILL,
        {},
-       "import-feed was killed by the kernel, out of memory, after 12m04s, peak memory 412 MiB of 512 MiB"},
+       "import-feed was most likely killed by the kernel, out of memory, after 12m04s, peak memory 412 MiB of 512 MiB"},
       {"stopped",
        Cause::stopped,
        {},

@@ -78,7 +78,16 @@ TEST(Retry, TheWaitDoublesUpToTheMost) {
 TEST(Retry, AttemptsAddUp) {
   Outcome first = ended(Cause::failed, 3);
   first.started_at = std::chrono::system_clock::time_point(10s);
-  first.resources = {1s, 2s, 700, PeakSource::process, 9000, 1};
+  first.resources.cpu_user = 1s;
+  first.resources.cpu_system = 2s;
+  first.resources.peak_memory = 700;
+  first.resources.peak_source = PeakSource::process;
+  first.resources.oom_kills = 1;
+  first.resources.limit_hits = 5;
+  first.resources.stalled_some = 3ms;
+  first.resources.major_faults = 6;
+  first.resources.memory_warned_after = 7s;
+  first.resources.largest = {{11, "first", 12}};
   first.streams = {{"stdout", {100, 1}}};
   first.tail = "first words";
   first.reaped = 2;
@@ -86,7 +95,13 @@ TEST(Retry, AttemptsAddUp) {
   first.killed = 4;
   Outcome second = ended(Cause::success, 0);
   second.started_at = std::chrono::system_clock::time_point(20s);
-  second.resources = {10s, 20s, 600, PeakSource::cgroup, 9000, std::nullopt};
+  second.resources.cpu_user = 10s;
+  second.resources.cpu_system = 20s;
+  second.resources.peak_memory = 600;
+  second.resources.peak_source = PeakSource::cgroup;
+  second.resources.limit_hits = 50;
+  second.resources.stalled_some = 30ms;
+  second.resources.major_faults = 60;
   second.streams = {{"stdout", {1000, 10}}, {"stderr", {5, 0}}};
   second.tail = "last words";
   second.reaped = 20;
@@ -98,6 +113,12 @@ TEST(Retry, AttemptsAddUp) {
   EXPECT_EQ(all.resources.peak_memory, 700U);
   EXPECT_EQ(all.resources.peak_source, PeakSource::process);
   EXPECT_EQ(all.resources.oom_kills, 1U);
+  EXPECT_EQ(all.resources.limit_hits, 55U);
+  EXPECT_EQ(all.resources.throttled, std::nullopt);
+  EXPECT_EQ(all.resources.stalled_some, 33ms);
+  EXPECT_EQ(all.resources.major_faults, 66U);
+  EXPECT_EQ(all.resources.memory_warned_after, 7s);
+  EXPECT_TRUE(all.resources.largest.empty()) << "of the last attempt, as the tail is";
   ASSERT_EQ(all.streams.size(), 2U);
   EXPECT_EQ(all.streams[0].counts.bytes, 1100U);
   EXPECT_EQ(all.streams[0].counts.dropped, 11U);

@@ -27,14 +27,16 @@ auto everything(const Settings& settings) {
                env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
                warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace, report_reserve,
                leftover_grace, drain_timeout, parent_death_signal, retries, retry_on, retry_backoff, retry_backoff_max,
-               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, oom_score_adj, tail,
-               report_to, report_timeout, report_required, state_dir, quiet] = settings;
+               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory, memory_tier,
+               memory_action, memory_reserve, memory_warn, memory_per_process, oom_score_adj, tail, report_to,
+               report_timeout, report_required, state_dir, quiet] = settings;
   return std::tuple(command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
                     env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
                     warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number, stop_grace,
                     report_reserve, leftover_grace, drain_timeout, parent_death_signal, retries, retry_on,
                     retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout, success_codes,
-                    exit_code, remap_exit, oom_score_adj, tail, report_to, report_timeout, report_required, state_dir,
+                    exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
+                    memory_per_process, oom_score_adj, tail, report_to, report_timeout, report_required, state_dir,
                     quiet);
 }
 
@@ -68,7 +70,10 @@ constexpr std::array kSamples{
     Samples{"CAUSE=CODE,...", {"timeout=75,failed=1", "stopped=2", "internal=3", "success=4"}, "timeout=75,tiemout=1"},
     Samples{"CODE=CODE,...", {"143=0,137=1", "1=2", "3=4", "5=6"}, "143"},
     Samples{"N", {"-1000", "0", "1000", "7"}, "1001"},
-    Samples{"SIZE", {"1M", "2Ki", "3KB", "0"}, "1 MB"},
+    Samples{"SIZE", {"1M", "2Ki", "3KB", "4K"}, "1 MB"},
+    Samples{"SIZE|SHARE%", {"80%", "512M", "1.5Gi", "12.5%"}, "101%"},
+    Samples{"TIER", {"cgroup", "guard", "off", "guard"}, "cgroups"},
+    Samples{"ACTION", {"kill", "signal=USR1", "signal=10", "kill"}, "signal=NOT"},
     Samples{"SINK", {"file:/a,b stderr:", "stdout:", "file:/c", "file:/d"}, nullptr},
     Samples{"WHOM", {"child", "none", "child", "none"}, "children"},
     Samples{"WHAT", {"wait", "ignore", "wait", "ignore"}, "waiting"},
@@ -327,8 +332,9 @@ TEST(Settings, Defaults) {
   EXPECT_EQ(settings.deadline, std::nullopt);
   EXPECT_EQ(settings.retries, 0U);
   EXPECT_THAT(settings.retry_on.codes, IsEmpty());
-  EXPECT_THAT(settings.retry_on.causes, testing::UnorderedElementsAre("failed", "signaled", "timeout", "idle_timeout",
-                                                                      "cpu_limit", "watchdog", "oom_killed"));
+  EXPECT_THAT(settings.retry_on.causes,
+              testing::UnorderedElementsAre("failed", "signaled", "timeout", "idle_timeout", "cpu_limit", "watchdog",
+                                            "memory_limit", "oom_killed"));
   EXPECT_EQ(settings.retry_backoff, 1s);
   EXPECT_EQ(settings.retry_backoff_max, 1min);
   EXPECT_EQ(settings.before_timeout, 5min);

@@ -131,6 +131,15 @@ inline supervise::Outcome sample_outcome() {
   outcome.resources.peak_source = supervise::PeakSource::cgroup;
   outcome.resources.memory_limit = 512U << 20U;
   outcome.resources.oom_kills = 0;
+  outcome.resources.memory_tier = MemoryTier::guard;
+  outcome.resources.limit_hits = 21;
+  outcome.resources.throttled = 22;
+  outcome.resources.stalled_some = 23ms;
+  outcome.resources.stalled_full = 24ms;
+  outcome.resources.major_faults = 25;
+  outcome.resources.minor_faults = 26;
+  outcome.resources.memory_warned_after = 27s;
+  outcome.resources.largest = {{28, "python3", 29}, {30, "sh", 31}};
   outcome.streams = {{"stdout", {1000, 0}}, {"stderr", {200, 7}}};
   outcome.tail = "reading feed\nwrote 17 rows\n";
   outcome.reaped = 4;

@@ -121,6 +121,28 @@ TEST(Text, BadSizes) {
              "more memory than any machine");
 }
 
+TEST(Text, SizesOrShares) {
+  const auto same = [](const SizeOrShare& a, std::string_view text) {
+    const auto parsed = parse_size_or_share(text);
+    return parsed && *parsed == a;
+  };
+  EXPECT_TRUE(same({512, 0}, "512"));
+  EXPECT_TRUE(same({1536 * 1024, 0}, "1.5M"));
+  EXPECT_TRUE(same({0, 0.8}, "80%"));
+  EXPECT_TRUE(same({0, 1}, " 100% "));
+  EXPECT_TRUE(same({}, "0"));
+  EXPECT_TRUE(same({}, "0%"));
+  expect_bad(parse_size_or_share, {"101%", "%", "-1%", "80 %", "80%%", "1M%"}, "at most 100%");
+  expect_bad(parse_size_or_share, {"", "much", "1 MB"}, "neither a size");
+}
+
+TEST(Text, ASharedSizeIsKnownOnceTheWholeIs) {
+  EXPECT_EQ(SizeOrShare{}.of(100), std::nullopt);
+  EXPECT_EQ((SizeOrShare{7, 0}.of(std::nullopt)), 7U);
+  EXPECT_EQ((SizeOrShare{0, 0.25}.of(1000)), 250U);
+  EXPECT_EQ((SizeOrShare{0, 0.25}.of(std::nullopt)), std::nullopt);
+}
+
 TEST(Text, Booleans) {
   for (const char* text : {"true", "TRUE", "True", "yes", "Yes", "on", "ON", "1", " true "}) {
     const auto parsed = parse_boolean(text);

@@ -15,6 +15,7 @@ enum class Cause {
   idle_timeout,  // wrote nothing for longer than --idle-timeout
   cpu_limit,     // used more CPU time than --cpu-timeout
   watchdog,      // gave no sign of life for longer than --watchdog
+  memory_limit,  // used more memory than its limit: jobinit's guard ended it
   oom_killed,    // the kernel's OOM killer took it
   stopped,       // the platform (or whoever signalled jobinit) asked
   rejected,      // a bad setting: nothing was started

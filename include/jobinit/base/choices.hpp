@@ -26,4 +26,12 @@ enum class Leftovers {
   ignore,  // the run ends with the main process
 };
 
+// By what means the job is kept to its memory limit.
+enum class MemoryTier {
+  automatic,  // the best of the others that the container gives, where there is a need
+  cgroup,     // the kernel does, in a cgroup that only the job is in
+  guard,      // PID 1 watches, and ends the job before the kernel's OOM killer would strike
+  off,        // nobody but the kernel at the container's limit
+};
+
 }  // namespace jobinit

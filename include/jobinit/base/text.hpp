@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,21 @@ Result<Duration> parse_duration(std::string_view text);
 // "512M", "1.5Gi", "64k", "1GB", a bare number of bytes. K, M, G, T and Ki, Mi, Gi, Ti are powers of 1024 as docker and
 // the JVM read them; KB, MB, GB, TB are powers of 1000.
 Result<std::uint64_t> parse_size(std::string_view text);
+
+// A size, or a part of another one that is known later; the default is none.
+struct SizeOrShare {
+  std::uint64_t bytes = 0;
+  double share = 0;  // above 0 and at most 1, in the stead of `bytes`
+  bool operator==(const SizeOrShare&) const = default;
+  bool none() const { return bytes == 0 && share == 0; }
+  // In bytes; nullopt where it is none, or a share of what is not known.
+  std::optional<std::uint64_t> of(std::optional<std::uint64_t> whole) const;
+};
+
+// "512M" as parse_size() takes it, or "80%".
+Result<SizeOrShare> parse_size_or_share(std::string_view text);
+// "512 MiB", "80%".
+std::string human_size(const SizeOrShare& size);
 
 // true/false, yes/no, on/off, 1/0, in any case.
 Result<bool> parse_boolean(std::string_view text);

@@ -33,6 +33,13 @@ struct RetryOn {
   bool operator==(const RetryOn&) const = default;
 };
 
+// What is done with a job that has reached its memory limit, when it is PID 1 that ends it.
+struct MemoryAction {
+  bool kill = false;  // SIGKILL at once
+  int signal = 0;     // asks it to stop; 0: the stop signal
+  bool operator==(const MemoryAction&) const = default;
+};
+
 struct Settings {
   // The job.
   std::vector<std::string> command;
@@ -83,6 +90,12 @@ struct Settings {
   std::map<std::string, int> exit_code;  // by cause
   std::map<int, int> remap_exit;
   // Memory.
+  SizeOrShare memory;
+  MemoryTier memory_tier = MemoryTier::automatic;
+  MemoryAction memory_action;
+  std::uint64_t memory_reserve = 0;  // bytes
+  SizeOrShare memory_warn;
+  std::uint64_t memory_per_process = 0;  // bytes; 0: no limit
   int oom_score_adj = 0;
   // Logs.
   std::uint64_t tail = 0;  // bytes

@@ -17,6 +17,7 @@ struct CourierOptions {
   Duration timeout{};                                  // for all network sinks together
   std::function<bool(int)> is_stop_request;            // of a signal that arrives meanwhile
   Duration after_stop{};                               // the most that is left once a stop request arrives meanwhile
+  std::optional<int> oom_score_adj;                    // for the deliver process, which is not to be spared as we are
   std::optional<supervise::TimePoint> not_later_than;  // the platform's SIGKILL, where it is known
 };
 

@@ -4,20 +4,35 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/files.hpp"
 
 namespace jobinit::kernel {
+
+// What a group has counted since it was made. nullopt: this kernel does not say.
+struct MemoryCounters {
+  std::optional<std::uint64_t> oom_kills;   // processes that the OOM killer has killed in it
+  std::optional<std::uint64_t> limit_hits;  // times that its limit was reached and something had to be reclaimed
+  std::optional<std::uint64_t> throttled;   // times that its processes were held up at memory.high (v2)
+  // Time that some, or all, of its processes stood still for want of memory (v2, Documentation/accounting/psi.rst).
+  std::optional<std::chrono::microseconds> stalled_some;
+  std::optional<std::chrono::microseconds> stalled_full;
+};
 
 class MemoryCgroup {
  public:
   // Finds the group by /proc/self/cgroup and /proc/self/mountinfo; nullopt where there is none to be seen.
   static std::optional<MemoryCgroup> find(const Root& root = {});
+
+  // A group that is known already: its folder, without anything above it.
+  static MemoryCgroup at(int version, std::string folder);
 
   int version() const { return version_; }
   // From the innermost group outwards, as far as the mount shows.
@@ -25,10 +40,21 @@ class MemoryCgroup {
 
   // The tightest limit of the group and its visible ancestors, in bytes; nullopt: none.
   std::optional<std::uint64_t> limit() const;
+  // The folder with that limit; the innermost where there is none.
+  const std::string& limiting_folder() const;
+  // Bytes beyond the limit that the group may have in swap; 0 on a machine without.
+  std::uint64_t swap_room() const;
+  // Whether the OOM killer takes all of a group instead of one process (v2, memory.oom.group).
+  bool kills_group() const;
+  MemoryCounters counters() const;
   // The most this group has ever used, page cache included; nullopt where the kernel does not say (v2 before 5.19).
   std::optional<std::uint64_t> peak() const;
   // How many processes of this group the OOM killer has killed; nullopt where the kernel does not say.
   std::optional<std::uint64_t> oom_kills() const;
+  // Readable when something has been counted: then acknowledge() and look. Empty where nobody tells (v1; out of inotify
+  // instances, of which a user has 128).
+  Fd notices() const;
+  static void acknowledge(const Fd& notices);
   // The file with that count, for somebody who looks when this process is gone.
   std::string oom_file() const;
   static std::optional<std::uint64_t> oom_kills_in(const std::string& oom_file);

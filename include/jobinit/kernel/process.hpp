@@ -27,6 +27,8 @@ struct Usage {
   std::chrono::microseconds user{};
   std::chrono::microseconds system{};
   std::uint64_t max_resident = 0;  // bytes: the largest single process, not the sum
+  std::uint64_t major_faults = 0;  // pages that had to be read in
+  std::uint64_t minor_faults = 0;
 };
 
 struct Reaped {
@@ -72,6 +74,13 @@ void hide_memory(bool hidden);
 // in `except`, and what is below them, are left out.
 std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {}, const std::set<pid_t>& except = {});
 
+// The same at the cost of the tree alone, however many other processes there are; it may miss some that are being born
+// or adopted just then. Needs CONFIG_PROC_CHILDREN, and is descendants() without.
+std::vector<pid_t> descendants_at_a_glance(pid_t ancestor, const Root& root = {}, const std::set<pid_t>& except = {});
+
+// Whether it has ended, is ending, or has a SIGKILL coming (proc(5), status). False without /proc.
+bool is_dying(pid_t pid, const Root& root = {});
+
 // Whether /proc is there, and is one.
 bool has_procfs();
 
@@ -103,6 +112,12 @@ void wait_for_children(std::chrono::milliseconds at_most);
 // Async-signal-safe; for the child before exec. Errors are not told: a raised score is a kindness, not a need.
 void set_own_oom_score_adj(int value);
 void set_oom_score_adj(pid_t pid, int value);
+// Asks the OOM killer never to take this process; refused without CAP_SYS_RESOURCE. Gives what it was, to be passed on
+// to children that are not to be spared.
+std::optional<int> ask_to_be_spared_by_oom_killer();
+// Whether it would not take it even when it takes the whole cgroup (Documentation/admin-guide/cgroup-v2.rst,
+// memory.oom.group).
+bool is_spared_by_oom_killer();
 bool is_root();
 
 // The file this program was started from, for starting it again: works without /proc, and after the file was replaced

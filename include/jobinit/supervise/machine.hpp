@@ -12,6 +12,7 @@
 #include "jobinit/base/choices.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/process.hpp"
+#include "jobinit/supervise/memory_guard.hpp"
 #include "jobinit/supervise/notification.hpp"
 
 namespace jobinit::supervise {
@@ -22,9 +23,19 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // Between jobinit's last act and the platform's SIGKILL.
 inline constexpr Duration kLastBreath = std::chrono::milliseconds(200);
 
-// Why jobinit itself ended the run; the first reason stands. All but the last are clocks, and of several that are due
-// the one that was due first counts, in a tie the one that stands first here.
-enum class Intent { timeout, deadline, attempt_timeout, start_timeout, watchdog, idle_timeout, cpu_limit, stop };
+// Why jobinit itself ended the run; the first reason stands. All but the last are clocks, if only of when to look, and
+// of several that are due the one that was due first counts, in a tie the one that stands first here.
+enum class Intent {
+  timeout,
+  deadline,
+  attempt_timeout,
+  start_timeout,
+  watchdog,
+  idle_timeout,
+  cpu_limit,
+  memory_limit,
+  stop
+};
 
 // Told to the job some time before the wall clock ends it.
 struct Warning {
@@ -41,6 +52,9 @@ struct Policy {
   Duration idle_timeout{};     // without output
   Duration cpu_timeout{};      // CPU time of the whole tree
   int cpus = 1;                // how many seconds of it can pass in one
+  MemoryWatch memory;          // what is watched of it
+  bool memory_kills = false;   // at the memory limit there is no grace
+  int memory_signal = 0;       // what is sent then; 0: the stop signal
   std::vector<Warning> warnings;
   Forward forward = Forward::group;
   std::map<int, int> rewrite;  // a signal that arrives, and what is passed on in its stead; 0: nothing
@@ -86,10 +100,14 @@ struct DeadlineAt {   // where the absolute deadline is on the monotonic clock, 
 struct CpuUsed {  // the answer to MeasureCpu
   Duration used{};
 };
+struct MemoryUsed {  // the answer to MeasureMemory
+  std::uint64_t bytes = 0;
+  Duration cost{};  // how long it took to find out
+};
 struct TreeKilled {};  // KillTree is done, which takes its time where there are many processes
 struct Tick {};        // time has passed
 using Event = std::variant<MainEnded, TreeEmpty, SignalArrived, LogsMoved, LogsDone, Notification, DeadlineAt, CpuUsed,
-                           TreeKilled, Tick>;
+                           MemoryUsed, TreeKilled, Tick>;
 
 // Actions.
 struct SignalJob {  // to the job's process group, or to the main process alone
@@ -102,14 +120,20 @@ struct SignalGroup {  // to what is left of the job's process group
 struct SignalLeftovers {  // to every descendant
   int number = 0;
 };
-struct KillTree {};    // SIGKILL to every descendant
-struct FinishLogs {};  // read what is left in the pipes, wait for no end of file
-struct DropLogs {};    // give the rest up
-struct MeasureCpu {};  // what the tree has used so far
-struct Warn {          // the wall clock ends the job soon
+struct KillTree {};       // SIGKILL to every descendant
+struct FinishLogs {};     // read what is left in the pipes, wait for no end of file
+struct DropLogs {};       // give the rest up
+struct MeasureCpu {};     // what the tree has used so far
+struct MeasureMemory {};  // what the job uses now
+struct NameProcesses {};  // note who uses the memory, before they are gone
+struct WarnMemory {       // the job has come near its limit
+  std::uint64_t bytes = 0;
+};
+struct Warn {  // the wall clock ends the job soon
   Duration left{};
 };
-using Action = std::variant<SignalJob, SignalGroup, SignalLeftovers, KillTree, FinishLogs, DropLogs, MeasureCpu, Warn>;
+using Action = std::variant<SignalJob, SignalGroup, SignalLeftovers, KillTree, FinishLogs, DropLogs, MeasureCpu,
+                            MeasureMemory, NameProcesses, WarnMemory, Warn>;
 
 struct State {
   Phase phase = Phase::running;
@@ -118,12 +142,15 @@ struct State {
   std::set<int> forwarded;  // signals that were passed on to the job
   bool logs_done = false;
   bool unkillable = false;  // SIGKILL did not empty the tree: a process hangs in the kernel
-  // Running: when each limit is reached; for idle_timeout and cpu_limit, when to look whether it is.
+  // When each limit is reached; for idle_timeout, cpu_limit and memory_limit, when to look whether it is.
   std::map<Intent, TimePoint> clocks;
-  TimePoint last_output;                      // or the start
-  std::optional<Duration> warned;             // the last warning given, by how long it is before the end
-  Duration watchdog{};                        // the policy's, or what the job has set in its stead
-  bool ready = false;                         // the job has said READY=1
+  TimePoint last_output;            // or the start
+  std::optional<Duration> warned;   // the last warning given, by how long it is before the end
+  Duration watchdog{};              // the policy's, or what the job has set in its stead
+  bool ready = false;               // the job has said READY=1
+  std::optional<MemoryUse> memory;  // as it was seen last
+  bool memory_warned = false;
+  bool memory_named = false;                  // NameProcesses was acted
   std::optional<TimePoint> kill_at;           // stopping, settling: SIGKILL
   std::optional<TimePoint> rekill_at;         // killing: the next round
   std::optional<TimePoint> give_up_at;        // killing: no more rounds
@@ -151,6 +178,7 @@ State start(const Policy& policy, TimePoint now);
 //    counts;
 //  - a second stop request halves what is left of the grace, and so does each one after it;
 //  - of two limits that are due in the same turn, the one that was due first is the cause;
+//  - whatever ends the job, memory is watched until it is gone: near the container's limit there is no grace;
 //  - EXTEND_TIMEOUT_USEC moves the timeouts of the run, the attempt, the start and the grace, never the deadline, and
 //    never beyond what the platform leaves.
 Step step(const Policy& policy, State state, const Event& event, TimePoint now);

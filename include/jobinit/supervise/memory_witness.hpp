@@ -1,21 +1,46 @@
-// What the cgroup says of a job: its counters before, for telling the job's part of them at the end.
+// What the kernel says of a job's memory: counters before it, for telling the job's part of them at the end, and how
+// much it uses now.
 #pragma once
 
 #include <optional>
 #include <set>
 
 #include "jobinit/kernel/cgroup.hpp"
+#include "jobinit/kernel/memory_meter.hpp"
+#include "jobinit/supervise/memory_guard.hpp"
 #include "jobinit/supervise/outcome.hpp"
 
 namespace jobinit::supervise {
 
+// What there is to enforce a limit with. `group` is the container's, where there is one.
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group);
+
 class MemoryWitness {
  public:
   // `known`: processes that are not strangers in the group, though they are not the job's.
-  explicit MemoryWitness(const std::set<pid_t>& known);
+  MemoryWitness(std::optional<kernel::MemoryCgroup> group, const std::set<pid_t>& known);
 
   // As far as they can only have been the job's: in a group shared with strangers a kill may be theirs.
   std::uint64_t own_oom_kills() const { return exclusive_ ? resources_.oom_kills.value_or(0) : 0; }
+
+  // Readable when the group may have counted something (kernel::MemoryCgroup); then see_whether_killed().
+  const kernel::Fd& notices() const { return notices_; }
+  void watch_for_kills();
+  // Whether the OOM killer has struck since the last call.
+  bool see_whether_killed();
+  // What was counted so far has not been the main process.
+  void main_process_lives() { outlived_ = seen_; }
+  // When the main process' status is known: how many there were since; nullopt where nobody was told when they were.
+  std::optional<std::uint64_t> kills_at_end();
+
+  // Opens what used() needs. `by_job`: what is watched is the job's own use, not the container's.
+  void prepare_to_measure(bool by_job);
+  // Bytes that cannot be reclaimed; up to `good_enough` the answer may be too high. `tree`: the job's processes, asked
+  // for only where no cgroup answers for them.
+  template <typename Tree>
+  std::optional<std::uint64_t> used(std::uint64_t good_enough, const Tree& tree) const {
+    return meter_ ? meter_->used(good_enough) : kernel::memory_of(tree(), good_enough);
+  }
 
   // Once the job is reaped: the counter has moved before its status could be read.
   void look();
@@ -26,8 +51,13 @@ class MemoryWitness {
 
  private:
   std::optional<kernel::MemoryCgroup> group_;
-  std::optional<std::uint64_t> oom_kills_before_;
+  std::optional<kernel::MemoryMeter> meter_;
+  kernel::MemoryCounters before_;
   std::optional<std::uint64_t> peak_before_;
+  kernel::Fd notices_;
+  std::uint64_t seen_ = 0;      // kills that were counted when last looked
+  std::uint64_t outlived_ = 0;  // of these, by the main process
+  std::chrono::steady_clock::time_point looked_;
   bool exclusive_ = false;
   Resources resources_;
 };

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "jobinit/base/cause.hpp"
+#include "jobinit/base/choices.hpp"
+#include "jobinit/kernel/memory_meter.hpp"
 #include "jobinit/logs/pump.hpp"
 #include "jobinit/supervise/machine.hpp"
 
@@ -21,11 +23,20 @@ struct ExitPolicy {
   std::map<int, int> remap;
 };
 
+// What an OOM kill is told by.
+enum class OomEvidence {
+  none,
+  at_end,      // the kernel counted it as the main process died
+  during_run,  // it counted one at some time of the run, and nobody can say when: most likely this one
+  exit_code,   // it counted one, and the main process exited as a shell does whose child was killed
+};
+
 struct Verdict {
   Cause cause = Cause::internal;
   int exit_code = 125;               // what jobinit exits with
   std::optional<int> job_exit_code;  // set when the main process exited by itself
   std::optional<int> signal;         // set when a signal killed it
+  OomEvidence oom_evidence = OomEvidence::none;
 };
 
 // What is known when everything is over.
@@ -35,6 +46,8 @@ struct Facts {
   std::set<int> forwarded;
   bool unkillable = false;
   std::uint64_t oom_kills = 0;  // that the cgroup counted during the run
+  // Of these, since the main process was seen to have outlived the others; nullopt: nobody can say when they were.
+  std::optional<std::uint64_t> oom_kills_at_end = std::nullopt;
 };
 
 Verdict judge(const Facts& facts, const ExitPolicy& policy);
@@ -54,7 +67,17 @@ struct Resources {
   std::optional<std::uint64_t> peak_memory;  // bytes
   PeakSource peak_source = PeakSource::none;
   std::optional<std::uint64_t> memory_limit;  // bytes
+  MemoryTier memory_tier = MemoryTier::off;   // who enforced it; off: the kernel at the container's limit
   std::optional<std::uint64_t> oom_kills;
+  // Of the cgroup during the run (kernel::MemoryCounters).
+  std::optional<std::uint64_t> limit_hits;
+  std::optional<std::uint64_t> throttled;
+  std::optional<std::chrono::microseconds> stalled_some;
+  std::optional<std::chrono::microseconds> stalled_full;
+  std::uint64_t major_faults = 0;  // of what was reaped: pages that had to be read in, and those that had not
+  std::uint64_t minor_faults = 0;
+  std::optional<Duration> memory_warned_after;  // from the start, when --memory-warn was reached
+  std::vector<kernel::ProcessMemory> largest;   // who used the memory when the guard ended the job
 };
 
 struct StreamCounts {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "jobinit/base/happening.hpp"
+#include "jobinit/kernel/cgroup.hpp"
 #include "jobinit/supervise/launch.hpp"
 #include "jobinit/supervise/outcome.hpp"
 #include "jobinit/supervise/retry.hpp"
@@ -18,8 +19,10 @@ struct RunPlan {
   ExitPolicy exits;
   RetryPolicy retry;
   std::optional<std::chrono::system_clock::time_point> deadline;
-  bool notify = false;   // give the job a $NOTIFY_SOCKET
-  std::size_t tail = 0;  // bytes of last words to keep
+  std::optional<kernel::MemoryCgroup> container;  // the cgroup we are in, where there is one to be seen
+  MemoryPlan memory;                              // how its limit is enforced; the policy holds what is watched
+  bool notify = false;                            // give the job a $NOTIFY_SOCKET
+  std::size_t tail = 0;                           // bytes of last words to keep
   std::function<void(const std::string&)> say = [](const std::string&) {
   };  // for people, while the run goes on; must not block
   std::function<void(const Outcome&)> on_failed_attempt = [](const Outcome&) {};  // before the wait for the next one

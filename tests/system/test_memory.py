@@ -1,0 +1,153 @@
+"""The memory limit, enforced by the guard: PID 1 watches the job's processes and ends the job before anybody else does.
+What needs a real container limit is in tests/container and tests/cgroup2."""
+import sys
+
+import pytest
+
+MIB = 1 << 20
+
+
+def python(code):
+    return ["/usr/bin/python3", "-c", "import os, signal, sys, time\n" + code]
+
+
+def hog(code="", mib=4000, pause=0.0):
+    """Takes so much, at the speed of the machine or with a pause for each MiB, and then stays."""
+    return python(code + f"\nkept = []\nfor i in range({mib}): kept.append(b'x' * {MIB}); {pause} and time.sleep({pause})\n"
+                  "print('had it all', flush=True)\ntime.sleep(1000)")
+
+
+def outcome(run):
+    return run.code, run.cause, run.report["outcome"]["limit"]
+
+
+def test_the_guard_ends_a_job_at_its_limit(jobinit, place):
+    run = jobinit("--memory", "100M", "--", *hog(), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["memory"]["enforced_by"] == "guard"
+    assert run.report["resources"]["memory_limit_bytes"] == 100 * MIB
+    assert "used more memory than its limit of 100 MiB" in run.err
+    assert b"had it all" not in run.out
+
+
+def test_the_report_names_who_used_it(jobinit, place):
+    run = jobinit("--memory", "100M", "--", "sh", "-c", 'sleep 1000 & "$@"; true', "-", *hog(), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    largest = run.report["memory"]["largest_processes"]
+    assert largest[0]["name"].startswith("python3")
+    assert largest[0]["bytes"] > 50 * MIB
+    assert largest == sorted(largest, key=lambda one: -one["bytes"])
+
+
+def test_children_count_together(jobinit, place):
+    """None of them is large, and the main process is the smallest of all."""
+    code = ("for i in range(8):\n"
+            "    if os.fork() == 0:\n"
+            f"        kept = b'x' * (30 * {MIB}); time.sleep(1000)\n"
+            "time.sleep(1000)")
+    run = jobinit("--memory", "120M", "--", *python(code), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+
+
+def test_what_is_shared_counts_once(jobinit, place):
+    """Ten processes of 60 MiB, which are the same 60 MiB."""
+    code = (f"kept = b'x' * (60 * {MIB})\n"
+            "for i in range(10):\n"
+            "    if os.fork() == 0: time.sleep(1); os._exit(0)\n"
+            "for i in range(10): os.wait()")
+    run = jobinit("--memory", "200M", "--", *python(code), place=place)
+    assert outcome(run) == (0, "success", None)
+
+
+def test_files_that_are_read_do_not_count(jobinit, place, tmp_path):
+    """A mapped file is page cache, whoever has touched all of it."""
+    (tmp_path / "data").write_bytes(b"x" * (150 * MIB))
+    code = (f"import mmap\nfile = open({str(tmp_path / 'data')!r}, 'rb')\n"
+            "view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+            "print(sum(view[i] for i in range(0, len(view), 4096)), flush=True)\ntime.sleep(0.3)")
+    run = jobinit("--memory", "100M", "--", *python(code), place=place)
+    assert outcome(run) == (0, "success", None)
+
+
+def test_a_job_may_put_its_affairs_in_order(jobinit, place):
+    """The cause is the limit all the same, and so is the exit code."""
+    goodbye = "signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), os._exit(0)))"
+    run = jobinit("--memory", "100M", "--", *hog(goodbye, pause=0.002), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["outcome"]["job_exit_code"] == 0
+    assert run.out == b"saved\n"
+
+
+def test_by_a_signal_of_ones_own(jobinit):
+    told = "signal.signal(signal.SIGUSR1, lambda *_: (print('told', flush=True), os._exit(9)))"
+    run = jobinit("--memory", "100M", "--memory-action", "signal=USR1", "--", *hog(told, pause=0.002))
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["outcome"]["job_exit_code"] == 9
+    assert run.out == b"told\n"
+
+
+def test_by_sigkill(jobinit, place):
+    deaf = "signal.signal(signal.SIGTERM, lambda *_: print('heard', flush=True))"
+    run = jobinit("--memory", "100M", "--memory-action", "kill", "--", *hog(deaf), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["outcome"]["signal"] == "SIGKILL"
+
+
+def test_a_job_that_goes_on_taking_gets_no_grace(jobinit, place):
+    """It ignores the stop signal, has a grace of minutes, and would have had it all by then."""
+    run = jobinit("--memory", "100M", "--stop-grace", "10m", "--",
+                  *hog("signal.signal(signal.SIGTERM, signal.SIG_IGN)"), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["outcome"]["signal"] == "SIGKILL"
+    assert b"had it all" not in run.out
+
+
+def test_a_warning(jobinit, place):
+    run = jobinit("--memory", "200M", "--memory-warn", "50%", "--",
+                  *python(f"kept = b'x' * (130 * {MIB}); time.sleep(0.5)"), place=place)
+    assert outcome(run) == (0, "success", None)
+    assert run.err.count("warning: the job uses") == 1
+    assert "of 200 MiB" in run.err
+    assert run.report["memory"]["warned_after_seconds"] > 0
+
+
+def test_no_warning_without_need(jobinit):
+    run = jobinit("--memory", "200M", "--memory-warn", "150M", "--", "sleep", "0.3")
+    assert outcome(run) == (0, "success", None)
+    assert "warning" not in run.err
+    assert run.report["memory"]["warned_after_seconds"] is None
+
+
+def test_a_process_that_may_not_take_more_says_so_itself(jobinit):
+    run = jobinit("--memory-per-process", "200M", "--", *hog())
+    assert outcome(run) == (1, "failed", None)
+    assert b"had it all" not in run.out
+    assert "MemoryError" in run.report["logs"]["tail"]
+
+
+def test_retries_have_the_limit_each_time(jobinit):
+    run = jobinit("--memory", "100M", "--retries", "1", "--retry-backoff", "10ms", "--", *hog())
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert [one["cause"] for one in run.report["attempts"]] == ["memory_limit"] * 2
+
+
+def test_leftovers_that_are_waited_for_are_still_within_the_limit(jobinit, place):
+    late = "if os.fork() == 0:\n    time.sleep(0.2)\nelse:\n    os._exit(0)"
+    run = jobinit("--memory", "100M", "--leftovers", "wait", "--", *hog(late), place=place)
+    assert outcome(run) == (137, "memory_limit", "memory")
+    assert run.report["outcome"]["job_exit_code"] == 0
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--memory", "101%"], "at most 100%"),
+    (["--memory", "some"], "neither a size"),
+    (["--memory-tier", "cgroups"], "none of auto, cgroup, guard, off"),
+    (["--memory-action", "signal=NOPE"], "NOPE"),
+    (["--memory", "1M", "--memory-tier", "off"], "nobody would enforce it"),
+    (["--memory-per-process", "1G", "--limit", "data=2G"], "keep one"),
+])
+def test_what_cannot_be_is_refused(jobinit, arguments, words):
+    run = jobinit(*arguments, "--", sys.executable, "-c", "print('started')")
+    assert (run.code, run.cause) == (125, "rejected")
+    assert words in run.err
+    assert run.out == b""
