@@ -19,11 +19,6 @@ namespace {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-std::string trimmed(const std::string& path) {
-  const auto content = read_file(path);
-  return content ? std::string(trim(*content)) : "";
-}
-
 // Opening these files for writing changes nothing, and asks the kernel what access(2) cannot: the effective user, a
 // read-only mount, a security module.
 std::optional<Error> why_not_writable(const std::string& path) {
@@ -62,7 +57,7 @@ bool is_pid_1(const Root& root) {
 std::optional<Error> why_not_v2(const CgroupPlace& place, bool asked) {
   const std::string& folder = place.folder;
   // The root of the hierarchy has no cgroup.type, that of a namespace has (cgroup-v2.rst, "Core Interface Files").
-  const std::string type = trimmed(folder + "/cgroup.type");
+  const std::string type = value_in(folder + "/cgroup.type");
   if (type.empty()) {
     return error("{} is the root of the machine's own tree, which is not for a job to divide", folder);
   }
@@ -70,7 +65,7 @@ std::optional<Error> why_not_v2(const CgroupPlace& place, bool asked) {
     return error("{} is a threaded group (its cgroup.type says \"{}\"), below which memory cannot be limited", folder,
                  type);
   }
-  const std::string controllers = trimmed(folder + "/cgroup.controllers");
+  const std::string controllers = value_in(folder + "/cgroup.controllers");
   const auto names = split(controllers, " ");
   if (std::find(names.begin(), names.end(), "memory") == names.end()) {
     return error(
@@ -100,7 +95,7 @@ std::optional<Error> why_not_v1(const CgroupPlace& place, bool asked, const Root
         folder);
   }
   // Before Linux 5.11 a group could be told not to count for the one above (cgroup-v1/memory.rst, "Hierarchy support").
-  if (!machine_root && trimmed(folder + "/memory.use_hierarchy") == "0") {
+  if (!machine_root && value_in(folder + "/memory.use_hierarchy") == "0") {
     return error("{} does not count what the groups below it use (memory.use_hierarchy is 0): its limit would not hold",
                  folder);
   }

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <memory>
 
 #include "jobinit/base/text.hpp"
@@ -21,8 +23,11 @@ constexpr std::size_t kMostGroups = 4096;
 // As many processes as a kernel can have (4 Mi), at eight bytes a line.
 constexpr std::size_t kMostBytes = 32U << 20U;
 // Each round moves all that were there when it began, and their future children with them: what is left is who was
-// forked while the list was read. More than a few rounds means that somebody puts processes in from outside.
-constexpr int kRounds = 100;
+// forked while the list was read. More than a few rounds means that somebody puts processes in from outside, or that
+// somebody is just ending: he is listed until he has, and to move him does nothing, successfully
+// (cgroup_migrate_add_task in the kernel's cgroup.c). For him there is a pause.
+constexpr int kRounds = 200;
+constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 1'000'000};
 
 }  // namespace
 
@@ -47,6 +52,11 @@ CgroupTree& CgroupTree::real() {
   return tree;
 }
 
+std::string value_in(const std::string& file) {
+  const auto content = read_file(file);
+  return content ? std::string(trim(*content)) : "";
+}
+
 std::vector<std::string> groups_from(const std::string& group) {
   std::vector<std::string> groups{group};
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -68,6 +78,11 @@ std::vector<std::string> groups_from(const std::string& group) {
   return groups;
 }
 
+void remove_groups(CgroupTree& tree, const std::string& group) {
+  const std::vector<std::string> groups = groups_from(group);
+  std::for_each(groups.rbegin(), groups.rend(), [&](const std::string& one) { tree.remove(one); });
+}
+
 std::vector<pid_t> processes_of(const std::string& group) {
   std::vector<pid_t> found;
   const auto content = read_file(group + "/cgroup.procs", kMostBytes);
@@ -86,6 +101,7 @@ std::vector<pid_t> processes_of(const std::string& group) {
 
 Stuck move_everybody(CgroupTree& tree, const std::string& from, const std::string& to) {
   const std::string entrance = to + "/cgroup.procs";
+  std::vector<pid_t> before;
   Stuck stuck;
   for (int round = 0; round < kRounds; ++round) {
     const std::vector<pid_t> processes = processes_of(from);
@@ -105,6 +121,10 @@ Stuck move_everybody(CgroupTree& tree, const std::string& from, const std::strin
     }
     // Either some were moved, so that the next list is another one, or all of them have ended meanwhile.
     stuck = {processes.back(), EAGAIN};
+    if (processes == before) {
+      ::nanosleep(&kPause, nullptr);
+    }
+    before = processes;
   }
   return stuck;
 }

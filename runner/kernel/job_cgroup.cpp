@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ranges>
 
 #include "jobinit/base/text.hpp"
 
@@ -51,10 +50,7 @@ bool JobCgroup::populated() const {
 
 void JobCgroup::remove() {
   for (const std::string& folder : folders_) {
-    const std::vector<std::string> groups = groups_from(folder);
-    for (const std::string& group : std::views::reverse(groups)) {
-      tree_->remove(group);
-    }
+    remove_groups(*tree_, folder);
   }
 }
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ranges>
 
+#include "job_cgroup_limits.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/kernel/cgroup_delegation.hpp"
 #include "jobinit/kernel/job_cgroup.hpp"
@@ -16,14 +16,9 @@ namespace {
 constexpr std::string_view kLeaf = "jobinit.init";
 constexpr std::string_view kJob = "jobinit.job";
 // How often somebody may put a process into the group between its emptying and its division, as `docker exec` does.
-constexpr int kRounds = 100;
+constexpr int kRounds = 10;
 // Groups that earlier attempts' leftovers live in.
 constexpr int kMostJobs = 1000;
-
-std::string trimmed(const std::string& path) {
-  const auto content = read_file(path);
-  return content ? std::string(trim(*content)) : "";
-}
 
 // 0: not there.
 ino_t inode(const std::string& path) {
@@ -43,8 +38,8 @@ struct Made {
 // What was done to our group, and what undoes it.
 class JobCgroups::Division {
  public:
-  Division(CgroupPlace place, const Root& root, bool asked, CgroupTree& tree)
-      : place_(std::move(place)), root_(root), asked_(asked), tree_(tree) {}
+  Division(CgroupPlace place, Root root, bool asked, CgroupTree& tree)
+      : place_(std::move(place)), root_(std::move(root)), asked_(asked), tree_(tree) {}
   Division(const Division&) = delete;
   Division& operator=(const Division&) = delete;
   ~Division() { undo(); }
@@ -61,9 +56,7 @@ class JobCgroups::Division {
 
   Result<std::string> make_group(const std::string& parent);
   Result<void> enter(JobCgroup& group, const std::string& parent);
-  Result<void> set(const std::string& file, std::string_view value);
-  Result<void> limit_v1(JobCgroup& group, const JobCgroupLimits& limits);
-  Result<void> limit_v2(const JobCgroup& group, const JobCgroupLimits& limits);
+  Result<void> limit_processes_v1(JobCgroup& group, std::uint64_t processes);
 
   std::string file(std::string_view name) const { return fmt::format("{}/{}", place_.folder, name); }
   int switch_controller(char sign, const std::string& name) {
@@ -128,8 +121,8 @@ Result<void> JobCgroups::Division::enable_memory() {
 
 // A program looks for its limits in its own group's files: without the cpu controller a JVM there would see no cpu.max.
 void JobCgroups::Division::enable_others() {
-  const auto before = split(trimmed(file("cgroup.subtree_control")), " ");
-  for (const std::string& name : split(trimmed(file("cgroup.controllers")), " ")) {
+  const auto before = split(value_in(file("cgroup.subtree_control")), " ");
+  for (const std::string& name : split(value_in(file("cgroup.controllers")), " ")) {
     const bool is_on = std::find(before.begin(), before.end(), name) != before.end();
     if (!is_on && switch_controller('+', name) == 0) {
       enabled_.push_back(name);
@@ -141,12 +134,10 @@ void JobCgroups::Division::enable_others() {
 void JobCgroups::Division::undo() {
   for (const Made& group : made_) {
     if (group.is_there()) {
-      tree_.remove(group.folder);
+      remove_groups(tree_, group.folder);
     }
   }
-  for (const std::string& name : std::views::reverse(enabled_)) {
-    switch_controller('-', name);
-  }
+  std::for_each(enabled_.rbegin(), enabled_.rend(), [this](const std::string& name) { switch_controller('-', name); });
   if (!leaf_.empty()) {
     move_everybody(tree_, leaf_, place_.folder);
     tree_.remove(leaf_);
@@ -190,7 +181,11 @@ Result<JobCgroup> JobCgroups::Division::make(const JobCgroupLimits& limits) {
   JobCgroup group(tree_, place_.version);
   auto done = enter(group, place_.folder);
   if (done) {
-    done = place_.version == 2 ? limit_v2(group, limits) : limit_v1(group, limits);
+    done = place_.version == 2 ? limit_v2(tree_, place_.folder, group.folder(), limits)
+                               : limit_v1(tree_, group.folder(), limits);
+  }
+  if (done && place_.version == 1 && limits.processes) {
+    done = limit_processes_v1(group, *limits.processes);
   }
   if (!done) {
     return done.failure();
@@ -198,70 +193,11 @@ Result<JobCgroup> JobCgroups::Division::make(const JobCgroupLimits& limits) {
   return group;
 }
 
-Result<void> JobCgroups::Division::set(const std::string& file, std::string_view value) {
-  const int code = tree_.write(file, value);
-  return code == 0 ? Result<void>() : system_error(code, fmt::format("writing \"{}\" to {}", value, file));
-}
-
-Result<void> JobCgroups::Division::limit_v2(const JobCgroup& group, const JobCgroupLimits& limits) {
-  const auto in_group = [&](std::string_view name) { return fmt::format("{}/{}", group.folder(), name); };
-  // A program reads its own group's limit, not those above.
-  const std::string memory = limits.memory ? fmt::format("{}", *limits.memory) : trimmed(file("memory.max"));
-  if (!memory.empty()) {
-    if (auto done = set(in_group("memory.max"), memory); !done) {
-      return done;
-    }
-  }
-  if (limits.swap) {
-    // Not there without CONFIG_SWAP, or with swapaccount=0.
-    const int code = tree_.write(in_group("memory.swap.max"), fmt::format("{}", *limits.swap));
-    if (code != 0 && code != ENOENT) {
-      return system_error(code, fmt::format("limiting swap in {}", group.folder()));
-    }
-  }
-  if (limits.processes) {
-    if (auto done = set(in_group("pids.max"), fmt::format("{}", *limits.processes)); !done) {
-      return done;
-    }
-  }
-  // Who set the container up wanted all of its processes killed at once, or not; what hits the job's own limit looks
-  // only at the job's group ("memory.oom.group").
-  if (trimmed(file("memory.oom.group")) == "1") {
-    if (auto done = set(in_group("memory.oom.group"), "1"); !done) {
-      return done;
-    }
-  }
-  // The quota holds from above anyway. This is for who reads it.
-  if (const std::string quota = trimmed(file("cpu.max")); !quota.empty() && !quota.starts_with("max")) {
-    tree_.write(in_group("cpu.max"), quota);
-  }
-  return {};
-}
-
-Result<void> JobCgroups::Division::limit_v1(JobCgroup& group, const JobCgroupLimits& limits) {
-  const std::string folder = group.folder();
-  if (limits.memory) {
-    if (auto done = set(folder + "/memory.limit_in_bytes", fmt::format("{}", *limits.memory)); !done) {
-      return done;
-    }
-  }
-  if (limits.memory && limits.swap) {
-    // Memory and swap together; not below the limit of memory alone, which therefore comes first. Not there without
-    // swap accounting.
-    const std::uint64_t both = *limits.memory + std::min(*limits.swap, ~*limits.memory);
-    const int code = tree_.write(folder + "/memory.memsw.limit_in_bytes", fmt::format("{}", both));
-    if (code != 0 && code != ENOENT) {
-      return system_error(code, fmt::format("limiting swap in {}", folder));
-    }
-  }
-  if (!limits.processes) {
-    return {};
-  }
+Result<void> JobCgroups::Division::limit_processes_v1(JobCgroup& group, std::uint64_t processes) {
   const auto pids = find_cgroup("pids", root_);
   if (!pids) {
     return pids.failure();
   }
-  std::string pids_folder = folder;
   if (pids->folder != place_.folder) {  // else both controllers are mounted as one hierarchy
     if (auto reason = why_not_ours(*pids, asked_, root_)) {
       return *reason;
@@ -269,9 +205,8 @@ Result<void> JobCgroups::Division::limit_v1(JobCgroup& group, const JobCgroupLim
     if (auto done = enter(group, pids->folder); !done) {
       return done;
     }
-    pids_folder = group.folders_.back();
   }
-  return set(pids_folder + "/pids.max", fmt::format("{}", *limits.processes));
+  return limit_processes(tree_, group.folders_.back(), processes);
 }
 
 Result<JobCgroups> JobCgroups::open(bool asked, const Root& root, CgroupTree& tree) {

@@ -2,6 +2,7 @@
 // with files, processes move, and what Linux refuses is refused. What the real one does is tested where there is one.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,9 @@ class CgroupModel : public kernel::CgroupTree {
 
   // Called before each change with what is changed and how ("make", "remove" or what is written); not 0: it fails so.
   std::function<int(const std::string& path, std::string_view what)> before;
+
+  // Who is just ending: listed still, and moving him succeeds and does nothing.
+  std::set<std::string> ending;
 
   int make(const std::string& group) override {
     if (const int code = asked(group, "make"); code != 0) {
@@ -113,9 +118,13 @@ class CgroupModel : public kernel::CgroupTree {
   static void put(const std::string& file, const std::vector<std::string>& what, std::string_view separator) {
     std::string content;
     for (const std::string& word : what) {
-      content += word + std::string(separator);
+      content += word;
+      content += separator;
     }
-    write_file(file, content.empty() || content.ends_with('\n') ? content : content + "\n");
+    if (!content.empty() && !content.ends_with('\n')) {
+      content += '\n';
+    }
+    write_file(file, content);
   }
 
   static std::vector<std::string> children(const std::string& group) {
@@ -138,7 +147,7 @@ class CgroupModel : public kernel::CgroupTree {
     for (const auto& [controller, names] : files) {
       const bool has = std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
       for (const std::string& name : names) {
-        const std::string path = group + "/" + name;
+        const std::string path = fmt::format("{}/{}", group, name);
         if (has && !std::filesystem::exists(path)) {
           write_file(path, name == "memory.oom.group" ? "0\n" : "max\n");
         } else if (!has) {
@@ -159,6 +168,9 @@ class CgroupModel : public kernel::CgroupTree {
       }
       const auto here = words(file);
       if (std::find(here.begin(), here.end(), pid) != here.end()) {
+        if (ending.contains(pid)) {
+          return 0;
+        }
         end(parent(file), pid);
         add(group, pid);
         return 0;

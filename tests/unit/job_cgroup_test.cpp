@@ -11,11 +11,9 @@ namespace jobinit::kernel {
 namespace {
 
 using testing::Contains;
-using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 using testing::UnorderedElementsAre;
 
 constexpr std::uint64_t kMi = 1U << 20U;
@@ -126,6 +124,24 @@ TEST_F(Container, IsDividedThoughSomebodyEndsBeforeHeIsMoved) {
   EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(Container, IsDividedWhenWhoWasEndingHasEnded) {
+  kernel_.ending = {"999999998"};
+  int asked = 0;
+  kernel_.before = [&](const std::string&, std::string_view what) {
+    if (what == "999999998" && ++asked == 5) {
+      test::CgroupModel::end(path(""), "999999998");
+    }
+    return 0;
+  };
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(Container, IsLeftAloneWhenWhoIsEndingDoesNotEnd) {
+  kernel_.ending = {"999999998"};
+  EXPECT_THAT(refusal(), HasSubstr("moving the process 999999998"));
+  EXPECT_EQ(kernel_.snapshot(), untouched_);
+}
+
 // ---- what cannot be is undone ---------------------------------------------------------------------------------------
 
 TEST_F(Container, IsAsBeforeWhicheverStepFails) {
@@ -231,6 +247,7 @@ TEST_F(Container, KeepsNoGroupWithoutItsLimits) {
     EXPECT_THAT(job.failure().message, HasSubstr("jobinit.job"));
     EXPECT_FALSE(exists("jobinit.job")) << name;
   }
+  kernel_.before = nullptr;
 }
 
 TEST_F(Container, GivesEachAttemptAGroup) {
@@ -256,9 +273,10 @@ TEST_F(Container, IsAsBeforeWhenTheLeftoversHaveEndedToo) {
     auto groups = open();
     ASSERT_TRUE(groups);
     std::optional<JobCgroup> job = *groups->make({});
-    test::CgroupModel::add(job->folder(), "900000001");
+    ASSERT_EQ(kernel_.make(path("jobinit.job/below")), 0);
+    test::CgroupModel::add(path("jobinit.job/below"), "900000001");
     job.reset();
-    test::CgroupModel::end(path("jobinit.job"), "900000001");
+    test::CgroupModel::end(path("jobinit.job/below"), "900000001");
   }
   EXPECT_EQ(kernel_.snapshot(), untouched_);
 }

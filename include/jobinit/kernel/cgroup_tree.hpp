@@ -1,6 +1,5 @@
-// Changing the cgroup tree: groups made and removed, files written, processes moved. Nothing here waits for anybody:
-// all of it is kernfs.
-// Sources: Documentation/admin-guide/cgroup-v2.rst of the kernel, cgroups(7).
+// Changing the cgroup tree: groups made and removed, files written, processes moved. All of it is kernfs, which waits
+// for nobody. Sources: Documentation/admin-guide/cgroup-v2.rst of the kernel, cgroups(7).
 #pragma once
 
 #include <sys/types.h>
@@ -31,14 +30,20 @@ class CgroupTree {
   static CgroupTree& real();
 };
 
+// What a group's file says, without the newline; empty where it is not there.
+std::string value_in(const std::string& file);
+
 // The group and all below it, parents first; at most some thousands, since the job may make groups too.
 std::vector<std::string> groups_from(const std::string& group);
+
+// The group and all below it, but for what somebody lives in.
+void remove_groups(CgroupTree& tree, const std::string& group);
 
 // The processes of this one group, as our pid namespace numbers them: 0 is one that it has no number for.
 std::vector<pid_t> processes_of(const std::string& group);
 
-// Moves everybody, also those who fork meanwhile, for a bounded number of rounds. Who cannot be moved and why not;
-// code 0: nobody is left.
+// Moves everybody, also those who fork meanwhile, and waits a fifth of a second at most for who is ending. Who cannot
+// be moved and why not; code 0: nobody is left.
 struct Stuck {
   pid_t pid = 0;
   int code = 0;
