@@ -234,6 +234,16 @@ Result<void> assign_retries(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> assign_pids(Settings& settings, std::string_view text) {
+  static constexpr std::int64_t most = 4194304;  // PID_MAX_LIMIT, proc(5)
+  const auto value = parse_integer(text, 0, most);
+  if (!value) {
+    return value.failure();
+  }
+  settings.pids = static_cast<std::uint64_t>(*value);
+  return {};
+}
+
 Result<void> parse(std::string_view text, Limits& into) { return add_limit(text, into); }
 
 Result<void> assign_umask(Settings& settings, std::string_view text) {
@@ -678,6 +688,14 @@ constexpr std::array kTable{
                     "and it can say where; 0: no limit",
             .assign = assign<&Settings::memory_per_process>,
             .clear = clear<&Settings::memory_per_process>},
+    Setting{.flag = "pids",
+            .placeholder = "PROCESSES",
+            .default_value = "0",
+            .section = Section::memory,
+            .help = "the most processes and threads that the job may have, in a cgroup of its own (see --memory-tier "
+                    "cgroup); 0: no limit",
+            .assign = assign_pids,
+            .clear = clear<&Settings::pids>},
     Setting{
         .flag = "oom-score-adj",
         .placeholder = "N",

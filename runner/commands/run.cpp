@@ -188,9 +188,20 @@ class Run {
   void plan_memory() {
     const cli::Settings& settings = gathered_.resolved.settings;
     container_ = kernel::MemoryCgroup::find();
-    memory_ =
-        supervise::plan_memory({settings.memory, settings.memory_tier, settings.memory_reserve, settings.memory_warn},
-                               supervise::look_at_container(container_));
+    const bool asked = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
+    const supervise::MemoryWish wish{settings.memory, settings.memory_tier, settings.memory_reserve,
+                                     settings.memory_warn, settings.pids};
+    supervise::MemoryFacts facts = supervise::look_at_container(container_, asked);
+    memory_ = supervise::plan_memory(wish, facts);
+    if (memory_.tier == MemoryTier::cgroup && gathered_.problems.empty()) {
+      auto cgroups = kernel::JobCgroups::open(asked);
+      if (cgroups) {
+        cgroups_ = std::move(*cgroups);
+      } else {  // it looked as if it could be done
+        facts.no_cgroup = cgroups.failure().message;
+        memory_ = supervise::plan_memory(wish, facts);
+      }
+    }
     if (!memory_.problem.empty()) {
       gathered_.problems.push_back(memory_.problem);
     }
@@ -333,6 +344,7 @@ class Run {
     plan.deadline = deadline();
     plan.container = container_;
     plan.memory = memory_;
+    plan.cgroups = cgroups_ ? &*cgroups_ : nullptr;
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
@@ -359,6 +371,7 @@ class Run {
     plan.retry = {};
     plan.deadline.reset();
     plan.memory.tier = MemoryTier::off;
+    plan.cgroups = nullptr;
     plan.notify = false;
     return plan;
   }
@@ -436,6 +449,9 @@ class Run {
     state_.reset();  // undelivered, it is the next one's to tell
     run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
+    if (cgroups_ && kernel::own_pid() == 1) {
+      cgroups_->leave_as_they_are();
+    }
     // A job that failed by itself keeps its code: that is what somebody will look for.
     if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) {
       return kRefused;
@@ -499,6 +515,7 @@ class Run {
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
   std::optional<kernel::MemoryCgroup> container_;
+  mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;
   std::optional<int> own_oom_score_adj_;  // as it was given to us
   pid_t parent_ = kernel::parent_pid();   // before anything that takes time: it may end meanwhile

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "jobinit/base/text.hpp"
+#include "jobinit/kernel/cgroup_place.hpp"
 
 namespace jobinit::kernel {
 namespace {
@@ -51,6 +52,14 @@ std::uint64_t limit_of(const std::string& folder, int version) {
                   kNoLimit);
 }
 
+// Other than the machine's own, whose number never changes (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+bool in_pid_namespace(const Root& root) {
+  static constexpr std::string_view first = "pid:[4026531836]";
+  std::array<char, 64> target{};
+  const ssize_t size = ::readlink(root("/proc/self/ns/pid").c_str(), target.data(), target.size());
+  return size > 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) != first;
+}
+
 // "SwapTotal:        2097148 kB" (proc(5)), in bytes.
 std::uint64_t total_swap(const std::string& meminfo) {
   for (const std::string& line : split(meminfo, "\n")) {
@@ -76,97 +85,22 @@ std::optional<std::chrono::microseconds> stalled(const std::string& pressure, st
   return std::nullopt;
 }
 
-struct Membership {
-  int version = 0;
-  std::string path;
-};
-
-// Lines "ID:controllers:path" (cgroups(7)). The memory controller sits in v1 or in v2, never in both, also when both
-// are mounted (hybrid): a v1 line that names it wins.
-std::optional<Membership> membership(const std::string& content) {
-  std::optional<Membership> found;
-  for (const std::string& line : split(content, "\n")) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) {
-      continue;
-    }
-    const auto controllers = split(line.substr(first + 1, second - first - 1), ",");
-    if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) {
-      return Membership{1, line.substr(second + 1)};
-    }
-    if (controllers.empty() && line.starts_with("0:")) {
-      found = Membership{2, line.substr(second + 1)};
-    }
-  }
-  return found;
-}
-
-struct Mount {
-  std::string root;   // which folder of the hierarchy is mounted
-  std::string point;  // where
-};
-
-// Lines "ID parent major:minor root point options [optional...] - type source super-options" (proc(5)).
-std::optional<Mount> find_mount(const std::string& content, int version) {
-  std::string_view rest = content;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    // Most lines are other file systems', and taking them apart would be a good part of the time to start.
-    const std::size_t dash = line.find(" - cgroup");
-    if (dash == std::string_view::npos) {
-      continue;
-    }
-    const auto before = split(line.substr(0, dash), " ");
-    const auto after = split(line.substr(dash + 3), " ");
-    if (before.size() < 5 || after.size() < 3) {
-      continue;
-    }
-    const auto options = split(after[2], ",");
-    const bool memory = std::find(options.begin(), options.end(), "memory") != options.end();
-    if ((version == 2 && after[0] == "cgroup2") || (version == 1 && after[0] == "cgroup" && memory)) {
-      return Mount{before[3], before[4]};
-    }
-  }
-  return std::nullopt;
-}
-
-// The part of `path` below the mounted folder. Docker without a private cgroup namespace mounts the group itself, while
-// /proc/self/cgroup shows the host's path to it; a path outside of the mount means that the mount's top is all we see.
-std::string below_mount(const std::string& path, const std::string& mounted) {
-  if (mounted == "/") {
-    return path == "/" || path.starts_with("/..") ? "" : path;
-  }
-  if (path.starts_with(mounted) && (path.size() == mounted.size() || path[mounted.size()] == '/')) {
-    return path.substr(mounted.size());
-  }
-  return "";
-}
-
 }  // namespace
 
 std::optional<MemoryCgroup> MemoryCgroup::find(const Root& root) {
-  const auto cgroups = read_file(root("/proc/self/cgroup"));
-  const auto mounts = read_file(root("/proc/self/mountinfo"));
-  if (!cgroups || !mounts) {
-    return std::nullopt;
-  }
-  const auto member = membership(*cgroups);
-  const auto mount = member ? find_mount(*mounts, member->version) : std::nullopt;
-  if (!mount) {
+  const auto place = find_cgroup("memory", root);
+  if (!place) {
     return std::nullopt;
   }
   MemoryCgroup group;
-  group.version_ = member->version;
+  group.version_ = place->version;
   group.root_ = root;
-  std::string below = below_mount(member->path, mount->root);
-  while (!below.empty()) {
-    group.folders_.push_back(root(mount->point + below));
-    const std::size_t slash = below.rfind('/');
-    below.resize(slash == std::string::npos ? 0 : slash);
+  std::string folder = place->folder;
+  while (folder.size() > place->mount_point.size()) {
+    group.folders_.push_back(folder);
+    folder.resize(std::max(folder.rfind('/'), place->mount_point.size()));
   }
-  group.folders_.push_back(root(mount->point));
+  group.folders_.push_back(place->mount_point);
   return group;
 }
 
@@ -261,6 +195,11 @@ std::optional<std::uint64_t> MemoryCgroup::oom_kills_in(const std::string& oom_f
 }
 
 bool MemoryCgroup::exclusive(const std::set<pid_t>& known) const {
+  // v1 leaves out of cgroup.procs whom our pid namespace does not know. A container's own group is the top of what is
+  // mounted; any other may have strangers.
+  if (version_ == 1 && folders_.size() > 1 && in_pid_namespace(root_)) {
+    return false;
+  }
   const auto members = read_file(folders_.front() + "/cgroup.procs");
   if (!members) {
     return false;

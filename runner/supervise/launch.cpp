@@ -13,6 +13,7 @@
 
 #include "jobinit/base/environment.hpp"
 #include "jobinit/base/text.hpp"
+#include "jobinit/kernel/job_cgroup.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/terminal.hpp"
 
@@ -75,6 +76,11 @@ struct Child {
   template <typename Launcher>
   process::error_code on_exec_setup(Launcher& /*launcher*/, const process::filesystem::path& /*executable*/,
                                     const char* const* /*command_line*/) {
+    // First of all: whatever it uses from here on is the job's.
+    if (const int code = kernel::join_cgroups(options.cgroups.data(), options.cgroups.size()); code != 0) {
+      failed_step = {SetupStep::cgroup, 0, code};
+      return failed(code);
+    }
     find_place();
     if (options.folder >= 0) {
       kernel::enter_folder(options.folder);

@@ -68,14 +68,21 @@ MemoryPlan plan_memory(const MemoryWish& wish, const MemoryFacts& facts) {
   }
   const bool asks_cgroup = wish.tier == MemoryTier::cgroup;
   const bool asks_guard = wish.tier == MemoryTier::guard;
+  if (wish.pids > 0 && facts.no_cgroup) {
+    return refuse(fmt::format("pids: the job cannot have a cgroup of its own: {}", *facts.no_cgroup));
+  }
+  if (wish.pids > 0 && (asks_guard || wish.tier == MemoryTier::off)) {
+    return refuse("pids: only a cgroup limits processes; leave --memory-tier at auto, or set it to cgroup");
+  }
   if (asks_cgroup && facts.no_cgroup) {
     return refuse(fmt::format("memory-tier: the job cannot have a cgroup of its own: {}", *facts.no_cgroup));
   }
-  if ((asks_cgroup || asks_guard) && !enforced) {
+  if ((asks_guard || (asks_cgroup && wish.pids == 0)) && !enforced) {
     return refuse("memory-tier: there is no limit to enforce; give --memory, or the container one");
   }
   const bool guard_is_needed = own_counts || facts.kills_group;
-  if (asks_cgroup || (wish.tier == MemoryTier::automatic && enforced && !facts.no_cgroup)) {
+  const bool divides = asks_cgroup || wish.pids > 0;
+  if (divides || (wish.tier == MemoryTier::automatic && enforced && !facts.no_cgroup)) {
     plan.tier = MemoryTier::cgroup;
   } else if (asks_guard || (wish.tier == MemoryTier::automatic && enforced && guard_is_needed)) {
     plan.tier = MemoryTier::guard;
@@ -85,6 +92,7 @@ MemoryPlan plan_memory(const MemoryWish& wish, const MemoryFacts& facts) {
     return refuse("memory: with --memory-tier off nobody would enforce it");
   }
   plan.of_job = own_counts;
+  plan.pids = wish.pids;
   if (plan.tier == MemoryTier::guard) {
     plan.watch.limit = *enforced;
     plan.watch.brim = brim(*enforced, room);

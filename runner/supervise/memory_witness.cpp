@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jobinit/kernel/cgroup_delegation.hpp"
 #include "jobinit/kernel/process.hpp"
 
 namespace jobinit::supervise {
@@ -13,12 +14,21 @@ std::optional<T> since(const std::optional<T>& before, const std::optional<T>& n
   return before && now ? std::optional(*now - std::min(*now, *before)) : std::nullopt;
 }
 
+std::optional<std::string> why_no_cgroup(bool asked) {
+  const auto place = kernel::find_cgroup("memory");
+  if (!place) {
+    return place.failure().message;
+  }
+  const auto reason = kernel::why_not_ours(*place, asked, {});
+  return reason ? std::optional(reason->message) : std::nullopt;
+}
+
 }  // namespace
 
-MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group) {
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool asked) {
   MemoryFacts facts;
   facts.can_measure = group || kernel::has_procfs();
-  facts.no_cgroup = "this jobinit makes none";
+  facts.no_cgroup = why_no_cgroup(asked);
   if (!group) {
     return facts;
   }
@@ -38,6 +48,12 @@ MemoryWitness::MemoryWitness(std::optional<kernel::MemoryCgroup> group, const st
   before_ = group_->counters();
   exclusive_ = group_->exclusive(known);
   peak_before_ = group_->peak();
+}
+
+MemoryWitness::MemoryWitness(const kernel::JobCgroup& group)
+    : group_(kernel::MemoryCgroup::at(group.version(), group.folder())), exclusive_(true) {
+  before_ = group_->counters();
+  peak_before_ = 0;
 }
 
 void MemoryWitness::watch_for_kills() {

@@ -15,6 +15,7 @@ std::string shown(const kernel::Limit& limit) {
 // What was wanted, as the setting would say it.
 std::string wish(const SetupFailure& failure, const ProcessSetup& setup) {
   switch (failure.step) {
+    case SetupStep::cgroup: return "entering the job's own cgroup";
     case SetupStep::limit: {
       const NamedLimit& limit = setup.limits[failure.limit];
       return fmt::format("--limit {}={}", limit.name, shown(limit.limit));
@@ -43,6 +44,7 @@ std::string_view advice(const SetupFailure& failure) {
   const bool no_such_id = failure.code == EINVAL;
   static constexpr std::string_view unmapped = "; this user namespace has no such id";
   switch (failure.step) {
+    case SetupStep::cgroup: return "; --memory-tier guard does without one";
     case SetupStep::limit: return denied ? "; above the present hard limit it takes CAP_SYS_RESOURCE" : "";
     case SetupStep::niceness: return denied ? "; below the present niceness it takes CAP_SYS_NICE" : "";
     case SetupStep::bounding_set: return denied ? "; it takes CAP_SETPCAP" : "";

@@ -48,7 +48,8 @@ class Supervisor {
         control_(plan.launch),
         tail_(plan.tail),
         foreign_(earlier_children()),
-        memory_(plan.container, foreign_) {}
+        group_(make_group()),
+        memory_(group_ ? MemoryWitness(*group_) : MemoryWitness(plan.container, foreign_)) {}
 
   ~Supervisor() {
     for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_}) {
@@ -90,10 +91,27 @@ class Supervisor {
     return {all.begin(), all.end()};
   }
 
+  std::optional<kernel::JobCgroup> make_group() const {
+    if (plan_.cgroups == nullptr) {
+      return std::nullopt;
+    }
+    kernel::JobCgroupLimits limits;
+    limits.memory = plan_.memory.limit;
+    limits.processes = plan_.memory.pids > 0 ? std::optional(plan_.memory.pids) : std::nullopt;
+    auto group = plan_.cgroups->make(limits);
+    if (!group) {
+      throw std::runtime_error(group.failure().message);
+    }
+    return std::move(*group);
+  }
+
   std::vector<pid_t> tree() const { return kernel::descendants(kernel::own_pid(), {}, foreign_); }
 
   bool begin() {
     LaunchOptions launch_options = plan_.launch;
+    if (group_) {
+      launch_options.cgroups = group_->procs_fds();
+    }
     if (plan_.tells_job) {
       tell_job(launch_options.environment);
     }
@@ -229,6 +247,9 @@ class Supervisor {
   // Something of ours is broken beyond repair: nothing of the job may stay behind.
   void end_by_force() {
     for (int round = 0; job_ > 0 && round < 100 && !tree().empty(); ++round) {
+      if (group_) {
+        group_->kill();
+      }
       kernel::kill_tree({}, foreign_);
       kernel::wait_for_children(std::chrono::milliseconds(100));
     }
@@ -468,6 +489,9 @@ class Supervisor {
                      }
                    },
                    [&](const KillTree&) {
+                     if (group_) {
+                       group_->kill();  // at once, also who is being forked; the rest is for those who have left it
+                     }
                      const std::size_t shown = kernel::kill_tree({job_, !state_.main_status.has_value()}, foreign_);
                      outcome_.killed = std::max(outcome_.killed, shown);
                      feed(TreeKilled{});
@@ -601,6 +625,7 @@ class Supervisor {
   // Children from before the job: a shell that ends in exec leaves its background processes to us, such as the reader
   // of our own output. They are reaped, and nothing else of theirs is our business.
   std::set<pid_t> foreign_;
+  std::optional<kernel::JobCgroup> group_;
   MemoryWitness memory_;
   std::optional<std::uint64_t> oom_kills_at_end_;
   Duration look_cost_ = std::chrono::seconds(1);

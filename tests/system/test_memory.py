@@ -1,5 +1,6 @@
 """The memory limit, enforced by the guard: PID 1 watches the job's processes and ends the job before anybody else does.
 What needs a real container limit is in tests/container and tests/cgroup2."""
+import pathlib
 import sys
 
 import pytest
@@ -151,3 +152,97 @@ def test_what_cannot_be_is_refused(jobinit, arguments, words):
     assert (run.code, run.cause) == (125, "rejected")
     assert words in run.err
     assert run.out == b""
+
+
+# ---- a cgroup of the job's own --------------------------------------------------------------------------------------
+
+def groups():
+    """Those that jobinit has made anywhere on this machine."""
+    return {path for kind in ("jobinit.job*", "jobinit.init") for path in pathlib.Path("/sys/fs/cgroup").rglob(kind)}
+
+
+@pytest.fixture
+def own_cgroup(jobinit):
+    """jobinit, told that the cgroup tree is its own; skipped where it is not."""
+    before = groups()
+    first = jobinit("--memory-tier", "cgroup", "--memory", "1G", "--", "true")
+    if first.code == 125:
+        pytest.skip(first.err.splitlines()[0])
+
+    def run(*arguments, **options):
+        done = jobinit("--memory-tier", "cgroup", *arguments, **options)
+        assert groups() == before, "a group was left behind"
+        return done
+
+    return run
+
+
+def test_the_kernel_kills_in_the_jobs_own_cgroup(own_cgroup, place):
+    run = own_cgroup("--memory", "100M", "--", *hog(), place=place)
+    assert outcome(run) == (137, "oom_killed", None)
+    assert run.report["memory"]["enforced_by"] == "cgroup"
+    assert run.report["memory"]["limit_hits"] > 0
+    resources = run.report["resources"]
+    assert resources["memory_limit_bytes"] == 100 * MIB
+    assert resources["oom_kills"] >= 1
+    assert resources["peak_memory_source"] == "cgroup"
+    assert 90 * MIB < resources["peak_memory_bytes"] <= 100 * MIB
+    assert b"had it all" not in run.out
+
+
+def test_a_job_within_its_limit_has_its_own_peak(own_cgroup, place):
+    run = own_cgroup("--memory", "1G", "--", *python(f"kept = b'x' * (200 * {MIB})"), place=place)
+    assert outcome(run) == (0, "success", None)
+    assert 200 * MIB < run.report["resources"]["peak_memory_bytes"] < 260 * MIB
+    assert run.report["resources"]["oom_kills"] == 0
+
+
+def test_each_attempt_has_a_cgroup(own_cgroup):
+    run = own_cgroup("--memory", "100M", "--retries", "2", "--retry-backoff", "10ms", "--", *hog())
+    assert [one["cause"] for one in run.report["attempts"]] == ["oom_killed"] * 3
+    assert run.report["resources"]["oom_kills"] >= 3
+
+
+def test_children_are_in_it_too(own_cgroup, place):
+    code = ("import subprocess\n"
+            "child = subprocess.run([sys.executable, '-c', 'kept = [b\"x\" * (1 << 20) for _ in range(4000)]'])\n"
+            "print(child.returncode, flush=True)\nsys.exit(5)")
+    run = own_cgroup("--memory", "100M", "--", *python(code), place=place)
+    assert outcome(run) == (5, "failed", None)
+    assert run.out == b"-9\n"
+    assert "the kernel's OOM killer took" in run.err
+
+
+def test_a_job_has_so_many_processes(own_cgroup, place):
+    """As the kernel counts: the main process is one of them."""
+    code = ("started = 0\n"
+            "try:\n"
+            "    while started < 100:\n"
+            "        if os.fork() == 0: time.sleep(1000)\n"
+            "        started += 1\n"
+            "except BlockingIOError: pass\n"
+            "print(started, flush=True)")
+    run = own_cgroup("--pids", "20", "--", *python(code), place=place)
+    assert outcome(run) == (0, "success", None)
+    assert run.out == b"19\n"
+    assert run.report["processes"]["leftover"] == 19
+
+
+def test_a_storm_of_forks_ends(own_cgroup, place):
+    storm = "import itertools\nfor _ in itertools.count():\n    try: os.fork()\n    except OSError: pass"
+    run = own_cgroup("--pids", "300", "--timeout", "1s", "--stop-grace", "2500ms", "--", *python(storm), place=place)
+    assert outcome(run)[:2] == (124, "timeout")
+    assert run.report["processes"]["unkillable"] is False
+
+
+def test_a_warning_comes_of_the_jobs_own_cgroup(own_cgroup):
+    run = own_cgroup("--memory", "200M", "--memory-warn", "50%", "--",
+                     *python(f"kept = b'x' * (130 * {MIB}); time.sleep(0.5)"))
+    assert outcome(run) == (0, "success", None)
+    assert run.err.count("warning: the job uses") == 1
+
+
+def test_hooks_are_not_in_it(own_cgroup):
+    before = f"/usr/bin/python3 -c 'kept = b\"x\" * (150 * {MIB})'"
+    run = own_cgroup("--memory", "100M", "--before", before, "--", "true")
+    assert outcome(run) == (0, "success", None)

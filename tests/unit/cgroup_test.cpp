@@ -365,5 +365,30 @@ TEST(CgroupSearch, IsExclusiveOnlyWhenNobodyElseIsCounted) {
   }
 }
 
+// cgroup.procs has ourselves alone each time; v1 does not list whom our pid namespace does not know.
+TEST(CgroupSearch, IsNotExclusiveWhereStrangersWouldNotBeListed) {
+  struct Case {
+    const char* name;
+    const char* pid_namespace;
+    const char* mounted;
+    bool exclusive;
+  };
+  for (const Case& one :
+       {Case{"on the machine itself", "pid:[4026531836]", "/", true},
+        Case{"a namespace in a machine's group", "pid:[4026532201]", "/", false},
+        Case{"a container", "pid:[4026532201]", "/group", true}, Case{"without /proc/self/ns", nullptr, "/", true}}) {
+    const test::Machine machine(
+        {{"/proc/self/cgroup", "9:memory:/group\n"},
+         {"/proc/self/mountinfo", mounts(fmt::format("36 30 0:31 {} /m ro - cgroup cgroup rw,memory\n", one.mounted))},
+         {"/m/cgroup.procs", fmt::format("{}\n", ::getpid())},
+         {"/m/group/cgroup.procs", fmt::format("{}\n", ::getpid())},
+         {"/proc/self/ns/.keep", ""}});
+    if (one.pid_namespace != nullptr) {
+      std::filesystem::create_symlink(one.pid_namespace, machine.root()("/proc/self/ns/pid"));
+    }
+    EXPECT_EQ(MemoryCgroup::find(machine.root())->exclusive(), one.exclusive) << one.name;
+  }
+}
+
 }  // namespace
 }  // namespace jobinit::kernel

@@ -37,8 +37,9 @@ MemoryFacts writable(std::optional<std::uint64_t> limit) {
   return facts;
 }
 
-MemoryWish wish(SizeOrShare limit = {}, MemoryTier tier = MemoryTier::automatic, SizeOrShare warn = {}) {
-  return {limit, tier, kReserve, warn};
+MemoryWish wish(SizeOrShare limit = {}, MemoryTier tier = MemoryTier::automatic, SizeOrShare warn = {},
+                std::uint64_t pids = 0) {
+  return {limit, tier, kReserve, warn, pids};
 }
 
 constexpr SizeOrShare size(std::uint64_t bytes) { return {bytes, 0}; }
@@ -154,6 +155,19 @@ INSTANTIATE_TEST_SUITE_P(Wishes, Planned,
                                              std::nullopt,
                                              {kMiB, 0, 0}}),
                          test::kRowName);
+
+TEST(MemoryPlan, ALimitOfProcessesTakesACgroup) {
+  const MemoryPlan plan = plan_memory(wish({}, MemoryTier::automatic, {}, 100), writable(std::nullopt));
+  EXPECT_EQ(plan.problem, "");
+  EXPECT_EQ(plan.tier, MemoryTier::cgroup);
+  EXPECT_EQ(plan.pids, 100U);
+  EXPECT_EQ(plan.limit, std::nullopt);
+  EXPECT_EQ(plan_memory(wish({}, MemoryTier::cgroup, {}, 100), writable(std::nullopt)).problem, "");
+  EXPECT_THAT(plan_memory(wish({}, MemoryTier::automatic, {}, 100), container(kGiB)).problem,
+              HasSubstr("pids: the job cannot have a cgroup of its own: it is read-only"));
+  EXPECT_THAT(plan_memory(wish({}, MemoryTier::guard, {}, 100), writable(kGiB)).problem,
+              HasSubstr("only a cgroup limits processes"));
+}
 
 TEST(MemoryPlan, SwapIsRoomToo) {
   MemoryFacts facts = killed_as_a_group(512 * kMiB);

@@ -96,6 +96,7 @@ struct Settings {
   std::uint64_t memory_reserve = 0;  // bytes
   SizeOrShare memory_warn;
   std::uint64_t memory_per_process = 0;  // bytes; 0: no limit
+  std::uint64_t pids = 0;                // processes and threads; 0: no limit
   int oom_score_adj = 0;
   // Logs.
   std::uint64_t tail = 0;  // bytes

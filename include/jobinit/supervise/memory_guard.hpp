@@ -19,6 +19,7 @@ struct MemoryWish {
   MemoryTier tier = MemoryTier::automatic;
   std::uint64_t reserve = 0;  // bytes of the container's limit that are not the job's
   SizeOrShare warn;           // of the job's limit
+  std::uint64_t pids = 0;     // how many processes the job may have, which takes a cgroup of its own; 0: no limit
 };
 
 // What is there.
@@ -40,6 +41,7 @@ struct MemoryWatch {
 
 struct MemoryPlan {
   MemoryTier tier = MemoryTier::off;   // never `automatic`
+  std::uint64_t pids = 0;              // as wished; only with the tier `cgroup`
   std::optional<std::uint64_t> limit;  // bytes that the job may use; nullopt: nobody limits it
   MemoryWatch watch;
   bool of_job = false;  // what is watched is the job's own use, where the container has others

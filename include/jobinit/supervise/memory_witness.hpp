@@ -6,19 +6,23 @@
 #include <set>
 
 #include "jobinit/kernel/cgroup.hpp"
+#include "jobinit/kernel/job_cgroup.hpp"
 #include "jobinit/kernel/memory_meter.hpp"
 #include "jobinit/supervise/memory_guard.hpp"
 #include "jobinit/supervise/outcome.hpp"
 
 namespace jobinit::supervise {
 
-// What there is to enforce a limit with. `group` is the container's, where there is one.
-MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group);
+// What there is to enforce a limit with. `group` is the container's, where there is one; `asked`: the user wants a
+// cgroup for the job.
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool asked);
 
 class MemoryWitness {
  public:
   // `known`: processes that are not strangers in the group, though they are not the job's.
   MemoryWitness(std::optional<kernel::MemoryCgroup> group, const std::set<pid_t>& known);
+  // Of a group that only the job will ever be in.
+  explicit MemoryWitness(const kernel::JobCgroup& group);
 
   // As far as they can only have been the job's: in a group shared with strangers a kill may be theirs.
   std::uint64_t own_oom_kills() const { return exclusive_ ? resources_.oom_kills.value_or(0) : 0; }

@@ -28,7 +28,18 @@ struct ProcessSetup {
   std::string folder;
 };
 
-enum class SetupStep { limit, niceness, bounding_set, groups, group, user, capabilities, no_new_privileges, folder };
+enum class SetupStep {
+  cgroup,
+  limit,
+  niceness,
+  bounding_set,
+  groups,
+  group,
+  user,
+  capabilities,
+  no_new_privileges,
+  folder
+};
 
 struct SetupFailure {
   SetupStep step = SetupStep::limit;

@@ -7,6 +7,7 @@
 
 #include "jobinit/base/happening.hpp"
 #include "jobinit/kernel/cgroup.hpp"
+#include "jobinit/kernel/job_cgroup.hpp"
 #include "jobinit/supervise/launch.hpp"
 #include "jobinit/supervise/outcome.hpp"
 #include "jobinit/supervise/retry.hpp"
@@ -21,6 +22,7 @@ struct RunPlan {
   std::optional<std::chrono::system_clock::time_point> deadline;
   std::optional<kernel::MemoryCgroup> container;  // the cgroup we are in, where there is one to be seen
   MemoryPlan memory;                              // how its limit is enforced; the policy holds what is watched
+  kernel::JobCgroups* cgroups = nullptr;          // where the job's own cgroup is made, in the tier `cgroup`
   bool notify = false;                            // give the job a $NOTIFY_SOCKET
   std::size_t tail = 0;                           // bytes of last words to keep
   std::function<void(const std::string&)> say = [](const std::string&) {
