@@ -1,0 +1,126 @@
+"""Tests on a real cgroup v2: in a machine of QEMU's, which has Debian's kernel. See machine.py and guest/lib.sh.
+
+    scripts/test cgroup2     or, with everything installed: python3 -m pytest tests/cgroup2
+
+JI_BINARY  the (static) binary; default: build/jobinit
+JI_KERNEL  a kernel to use instead of Debian's
+JI_SEED    the seed of what is drawn at random, which a failure prints
+"""
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+import jsonschema
+import pytest
+
+from machine import BINARY, ROOT, Machine, make_initramfs
+from programs import can_compile, compiled
+
+MIB = 1024 * 1024
+
+
+def find_kernel():
+    """The kernel's path, or why there is none."""
+    if "JI_KERNEL" in os.environ:
+        return os.environ["JI_KERNEL"], ""
+    found = subprocess.run([ROOT / "scripts" / "vm", "kernel"], capture_output=True, text=True, timeout=300)
+    said = found.stderr.strip().splitlines() or [f"scripts/vm kernel ended with {found.returncode}"]
+    return (found.stdout.strip(), "") if found.returncode == 0 else (None, said[-1])
+
+
+class Room:
+    """Where machines run: one at a time, and a new one after one that hung."""
+
+    def __init__(self, kernel, initramfs, folder):
+        self.kernel, self.initramfs, self.folder = kernel, initramfs, folder
+        self.machine = None
+
+    def running(self):
+        if self.machine is None or not self.machine.alive:
+            self.machine = Machine(self.kernel, self.initramfs, self.folder)
+        return self.machine
+
+    def close(self):
+        if self.machine is not None:
+            self.machine.stop()
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory):
+    for tool in ("qemu-system-x86_64", "cpio", "busybox", "setpriv"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    if not can_compile():
+        pytest.skip("gcc and a static libc are not installed")
+    if not BINARY.exists():
+        pytest.skip(f"there is no {BINARY}: run scripts/build first")
+    kernel, why_not = find_kernel()
+    if kernel is None:
+        pytest.skip(f"no kernel for the machine: {why_not}")
+    folder = tmp_path_factory.mktemp("machine")
+    room = Room(kernel, make_initramfs([compiled("hog", folder), compiled("container", folder), BINARY], folder), folder)
+    yield room
+    room.close()
+
+
+@pytest.fixture(scope="session")
+def schema():
+    text = json.loads(subprocess.run([BINARY, "schema", "report"], capture_output=True, check=True, timeout=15).stdout)
+    validator = jsonschema.validators.validator_for(text)
+    return validator(text, format_checker=validator.FORMAT_CHECKER)
+
+
+@pytest.fixture
+def vm(room, schema):
+    """vm(script, ...): runs it in the machine. A script that fails, or leaves a cgroup that cannot be removed, fails the test."""
+    def run(script, **options):
+        result = room.running().run(script, **options)
+        print(result)  # shown by pytest if the test fails
+        assert result.number("code") == 0, "the script itself failed, or took too long"
+        assert "left" not in result.files
+        return result
+
+    return run
+
+
+@pytest.fixture
+def draw(request):
+    """A source of random choices, the same for the same JI_SEED."""
+    seed = os.environ.get("JI_SEED") or str(random.SystemRandom().randrange(10**6))
+    print(f"JI_SEED={seed}")
+    return random.Random(f"{seed}/{request.node.name}")
+
+
+class Ending:
+    """How a container ended: `how` is ("exit", code) or ("signal", number) of PID 1; the report is None if there is none."""
+
+    def __init__(self, result, name):
+        word, number = result.text(f"{name}.end").split()
+        self.how = word, int(number)
+        self.err = result.text(f"{name}.err")
+        self.out = result.text(f"{name}.out")
+        text = result.files.get(f"{name}.report")
+        self.report = json.loads(text) if text else None
+
+    @property
+    def cause(self):
+        return self.report["outcome"]["cause"]
+
+    @property
+    def resources(self):
+        return self.report["resources"]
+
+
+@pytest.fixture
+def ending(schema):
+    """ending(result, name="job") -> Ending, with a report of the published form."""
+    def find(result, name="job"):
+        found = Ending(result, name)
+        if found.report is not None:
+            schema.validate(found.report)
+        return found
+
+    return find
