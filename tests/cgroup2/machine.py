@@ -72,9 +72,9 @@ class Result:
     def number(self, name):
         return int(self.text(name))
 
-    def event(self, name, key, container="job"):
+    def event(self, key, container="job"):
         """A counter of memory.events."""
-        return int(re.search(rf"^{key} (\d+)$", self.text(f"{container}.memory.{name}"), re.MULTILINE)[1])
+        return int(re.search(rf"^{key} (\d+)$", self.text(f"{container}.memory.events"), re.MULTILINE)[1])
 
     def __str__(self):
         shown = ("code", "out", "err", "left", "kernel")
@@ -85,12 +85,12 @@ class Result:
 class Machine:
     """Running from its making until stop()."""
 
-    def __init__(self, kernel, initramfs, folder):
+    def __init__(self, kernel, initramfs, folder, processors=1):
         self.console_file = folder / "console"
         self.scripts = 0
         serial = ["-serial", f"file:{self.console_file}", "-chardev", "stdio,id=scripts,signal=off", "-serial", "chardev:scripts"]
-        self.process = subprocess.Popen(command(kernel, initramfs, folder, use="scripts", serial=serial),
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+        words = command(kernel, initramfs, folder, use="scripts", serial=serial, processors=processors)
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
         self.heard = b""
         try:
             self._hear(b"machine: ready", BOOT_PATIENCE)

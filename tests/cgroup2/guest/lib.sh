@@ -13,7 +13,8 @@ group() {
 
 # contain NAME [option of container...] -- COMMAND...: jobinit as PID 1 of a container in the group NAME, with that
 # command, which may begin with jobinit's own options and "--". Leaves NAME.{code,end,pid,out,err,report} and, of the
-# cgroup, NAME.memory.*; a slash in the name becomes a dot.
+# cgroup, NAME.memory.* and NAME.groups, the groups below it; a slash in the name becomes a dot. With `wrap=` before it,
+# the command is PID 1 itself.
 contain() {
   local name=$1 file options= code=0
   shift
@@ -25,11 +26,12 @@ contain() {
   shift
   # shellcheck disable=SC2086 # words
   JOBINIT_REPORT_TO=file:/result/$file.report JOBINIT_NAME=$file \
-    container --pid "$file.pid" --end "$file.end" $options "$name" ${wrap:-jobinit} "$@" >"$file.out" 2>"$file.err" || code=$?
+    container --pid "$file.pid" --end "$file.end" $options "$name" ${wrap-jobinit} "$@" >"$file.out" 2>"$file.err" || code=$?
   echo "$code" >"$file.code"
-  for counter in peak current max high events events.local stat oom.group; do
+  for counter in peak current events; do
     cat "/sys/fs/cgroup/$name/memory.$counter" >"$file.memory.$counter"
   done
+  (cd "/sys/fs/cgroup/$name" && find . -mindepth 1 -type d) >"$file.groups"
 }
 
 # until_says FILE TEXT: waits until it is there.
@@ -37,6 +39,11 @@ until_says() {
   until grep -q "$2" "$1" 2>/dev/null; do
     usleep 20000
   done
+}
+
+# pid_of WORD...: the process, as it is out here, whose command line begins with these; of several, the first.
+pid_of() {
+  grep -l "^$(echo "$*" | tr ' ' .)" /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d / -f 3
 }
 
 # until_true COMMAND...
