@@ -31,14 +31,14 @@ def find_kernel():
     """The kernel's path, or why there is none."""
     if "JI_KERNEL" in os.environ:
         return os.environ["JI_KERNEL"], ""
-    found = subprocess.run([ROOT / "scripts" / "vm", "kernel"], capture_output=True, text=True, timeout=300)
+    found = subprocess.run([ROOT / "scripts" / "vm", "kernel"], capture_output=True, text=True, timeout=200)
     said = found.stderr.strip().splitlines() or [f"scripts/vm kernel ended with {found.returncode}"]
     return (found.stdout.strip(), "") if found.returncode == 0 else (None, said[-1])
 
 
 class ScriptFailed(Exception):
-    """The script itself failed or took too long, or has left a cgroup that cannot be removed: the test's own fault, so that
-    it is no assertion, and no expected failure either."""
+    """The script itself failed or took too long, or has left a cgroup that cannot be removed. That is the test's own
+    fault: no assertion, and no expected failure."""
 
 
 class Room:
@@ -76,9 +76,10 @@ def room(tmp_path_factory):
     if kernel is None:
         pytest.skip(f"no kernel for the machine: {why_not}")
     folder = tmp_path_factory.mktemp("machine")
-    room = Room(kernel, make_initramfs([compiled("hog", folder), compiled("container", folder), BINARY], folder), folder)
-    yield room
-    room.close()
+    programs = [compiled("hog", folder), compiled("container", folder), BINARY]
+    rooms = Room(kernel, make_initramfs(programs, folder), folder)
+    yield rooms
+    rooms.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BINARY = pathlib.Path(os.environ.get("JI_BINARY", ROOT / "build" / "jobinit"))
-MEMORY = 768  # MiB
+MEMORY = 512  # MiB
 DISK = 512 * 1024 * 1024
 # Until something that hangs is given up; no test waits for them to pass. The machine is emulated, on a machine that may
 # have other things to do.
@@ -30,7 +30,7 @@ class Hang(AssertionError):
 
 
 def make_initramfs(programs, folder):
-    """An archive of busybox, what is in guest/, and the programs as /bin/NAME. Not compressed: unpacking would be emulated."""
+    """An archive of busybox, what is in guest/, and the programs. Not compressed, since unpacking would be emulated."""
     tree = folder / "initramfs"
     (tree / "bin").mkdir(parents=True)
     for program in (shutil.which("busybox"), *programs):
@@ -52,7 +52,8 @@ def command(kernel, initramfs, folder, *, use, serial, processors=1):
     # setpriv: if this process is killed, so is the machine.
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-cpu", "max",
             "-m", str(MEMORY), "-smp", str(processors), "-nodefaults", "-display", "none", "-no-reboot",
-            *serial, "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe", "-device", "nvme,drive=disk,serial=disk",
+            *serial, "-drive", f"file={disk},if=none,id=disk,format=raw,cache=unsafe",
+            "-device", "nvme,drive=disk,serial=disk",
             "-kernel", str(kernel), "-initrd", str(initramfs),
             "-append", f"console=ttyS0 quiet panic=-1 psi=1 use={use}"]
 
@@ -88,9 +89,11 @@ class Machine:
     def __init__(self, kernel, initramfs, folder, processors=1):
         self.console_file = folder / "console"
         self.scripts = 0
-        serial = ["-serial", f"file:{self.console_file}", "-chardev", "stdio,id=scripts,signal=off", "-serial", "chardev:scripts"]
+        serial = ["-serial", f"file:{self.console_file}",
+                  "-chardev", "stdio,id=scripts,signal=off", "-serial", "chardev:scripts"]
         words = command(kernel, initramfs, folder, use="scripts", serial=serial, processors=processors)
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        bufsize=0)
         self.heard = b""
         try:
             self._hear(b"machine: ready", BOOT_PATIENCE)

@@ -58,17 +58,17 @@ def test_no_limit_at_all(vm, ending):
     assert 40 * MIB <= end.resources["peak_memory_bytes"] <= result.number("job.memory.peak")
 
 
-@pytest.mark.parametrize("also", ["", "hog hold 24M --then sleep & "])
+@pytest.mark.parametrize("also", ["", "hog hold 16M --then sleep & "])
 def test_page_cache_is_no_need(vm, ending, also):
     """A file far larger than the limit goes through, whatever the group's peak says."""
     result = vm(f"""
-        group job memory.max=48M
-        contain job -- sh -c '{also}hog cache 96M /disk/file'
+        group job memory.max=32M
+        contain job -- sh -c '{also}hog cache 64M /disk/file'
     """)
     end = ending(result)
     assert result.event("max") > 0, "the limit was never reached, so that this proves nothing"
     assert (end.how, end.cause, end.resources["oom_kills"]) == (("exit", 0), "success", 0)
-    assert end.resources["peak_memory_bytes"] == near(48 * MIB)
+    assert end.resources["peak_memory_bytes"] == near(32 * MIB)
 
 
 def test_memory_high_slows_the_job_and_no_more(vm, ending):
@@ -90,7 +90,7 @@ def test_a_job_that_can_be_swapped_out_lives(vm, ending, group_kill):
         mkswap /disk/swap >/dev/null
         swapon /disk/swap
         group job memory.max=48M memory.oom.group={group_kill}
-        contain job -- hog hold 72M
+        contain job -- hog hold 64M
         swapoff /disk/swap
     """)
     end = ending(result)

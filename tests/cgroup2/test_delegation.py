@@ -3,7 +3,8 @@ import pytest
 
 from conftest import MIB, near
 
-DELEGATION = pytest.mark.xfail(strict=False, raises=(AssertionError, KeyError), reason="jobinit does not make cgroups yet")
+DELEGATION = pytest.mark.xfail(strict=False, raises=(AssertionError, KeyError),
+                               reason="jobinit does not make cgroups yet")
 
 
 @DELEGATION

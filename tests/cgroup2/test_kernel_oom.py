@@ -30,27 +30,24 @@ def test_the_main_process_is_taken(vm, ending, draw, mode):
     assert end.report["logs"]["tail"] == "hog: up\n"
 
 
-@pytest.mark.parametrize("user", ["", "--user 1000"])
+NOT_ROOT = pytest.param("--user 1000", marks=pytest.mark.xfail(
+    strict=False, raises=AssertionError,
+    reason="without root the score is written after exec: too late for what the job has started by then, and refused "
+           "where jobinit is faster than the kernel is with making the process the user's"))
+
+
+@pytest.mark.parametrize("user", ["", NOT_ROOT])
 def test_a_job_is_taken_before_its_init(vm, ending, user):
-    """Its score says so, whoever it is."""
+    """Its score says so, whoever it is, and that of all it starts."""
     result = vm(f"""
         chmod 777 .
         group job memory.max=32M
-        contain job {user} -- sh -c 'until [ "$(cat /proc/$$/oom_score_adj)" = 500 ]; do :; done; exec hog malloc 64M'
+        contain job {user} -- \\
+            sh -c 'cat /proc/self/oom_score_adj; usleep 50000; cat /proc/$$/oom_score_adj; exec hog malloc 64M'
     """)
     end = ending(result)
     assert (end.how, end.cause, end.resources["oom_kills"]) == (("exit", 137), "oom_killed", 1)
-
-
-@pytest.mark.parametrize("user", ["", pytest.param("--user 1000", marks=pytest.mark.xfail(
-    strict=False, raises=AssertionError, reason="without root the score is raised after exec: what was forked before keeps 0"))])
-def test_what_a_job_starts_at_once_is_taken_before_its_init_too(vm, ending, user):
-    result = vm(f"""
-        chmod 777 .
-        group job memory.max=32M
-        contain job {user} -- sh -c 'cat /proc/self/oom_score_adj; exit 0'
-    """)
-    assert ending(result).out == "500\n"
+    assert end.out.split()[:2] == ["500", "500"]
 
 
 def test_files_in_memory_fill_the_limit(vm, ending, draw):
@@ -123,8 +120,8 @@ def test_each_attempt_is_taken_and_counted(vm, ending):
 def test_the_machine_itself_is_out_of_memory(vm, ending):
     result = vm("""
         group job
-        contain job -- hog malloc 2G
-    """)
+        contain job -- hog malloc 1G
+    """, processors=2)  # the other machine's kernel takes ten seconds for it once it has had swap
     end = ending(result)
     assert (end.how, end.cause) == (("exit", 137), "oom_killed")
     assert end.resources["oom_kills"] == 1
@@ -179,7 +176,8 @@ def test_a_stranger_in_the_same_cgroup_is_taken(vm, ending):
     """Whose kill the counter means cannot be told then; it is no proof that it was the job."""
     result = vm("""
         group job memory.max=64M
-        sh -c 'echo 0 >/sys/fs/cgroup/job/cgroup.procs; echo 1000 >/proc/self/oom_score_adj; until [ -e go ]; do sleep 0.1; done; exec hog malloc 96M' >stranger &
+        sh -c 'echo 0 >/sys/fs/cgroup/job/cgroup.procs; echo 1000 >/proc/self/oom_score_adj
+            until [ -e go ]; do sleep 0.1; done; exec hog malloc 96M' >stranger &
         until_true grep -q . /sys/fs/cgroup/job/cgroup.procs
         contain job -- hog hold 16M --then sleep &
         until_says job.out up
@@ -198,12 +196,13 @@ def test_a_stranger_in_the_same_cgroup_is_taken(vm, ending):
 
 # A kill that is not the kernel's
 
-@pytest.mark.parametrize("filled", [0, 95])
+@pytest.mark.parametrize("filled", [1, 60])
 def test_a_kill_from_inside(vm, ending, filled):
     """However full the group is."""
     result = vm(f"""
         group job memory.max=64M
-        contain job -- sh -c 'hog hold {max(1, 60 * filled // 100)}M --then sleep & sleep 0.1; (kill -KILL $$); sleep 1000'
+        contain job -- sh -c 'hog hold {filled}M --then sleep >up & until grep up up; do sleep 0.1; done
+            (kill -KILL $$); sleep 1000'
     """)
     end = ending(result)
     assert (end.how, end.cause, end.resources["oom_kills"]) == (("exit", 137), "signaled", 0)
@@ -232,7 +231,7 @@ def test_init_itself_is_killed_after_an_oom_kill(vm, ending):
         until_says job.out on
         kill -KILL $(cat job.pid)
         wait
-        JOBINIT_REPORT_TO=file:/result/watch.report jobinit watch state --once >watch.out 2>watch.err || echo $? >watch.code
+        JOBINIT_REPORT_TO=file:/result/watch.report jobinit watch state --once >watch.out 2>watch.err
     """)
     assert result.text("job.end") == "signal 9\n"
     assert "job.report" not in result.files

@@ -1,7 +1,7 @@
 """Random endings, one after the other on two processors, each with one true cause."""
 import pytest
 
-ROUNDS = 24
+ROUNDS = 16
 SIZE = 24  # MiB, the limit
 
 
@@ -21,12 +21,14 @@ def oom_of_all_children(draw):
 
 
 def kill(draw):
-    return f"sh -c 'hog hold {draw.randint(1, SIZE - 6)}M --then sleep & (kill -KILL $$); sleep 1000'", 137, "signaled", {0}
+    size = draw.randint(1, SIZE - 6)
+    return f"sh -c 'hog hold {size}M --then sleep & (kill -KILL $$); sleep 1000'", 137, "signaled", {0}
 
 
 def oom_of_what_is_left(draw):
     """It is deaf, and either reaches the limit or is killed by jobinit before: that is no longer the job's ending."""
-    return f"sh -c 'trap \"\" TERM; hog slow {SIZE * 2}M --rate {draw.choice([64, 256])}M & exit 0'", 0, "success", {0, 1}
+    rate = draw.choice([64, 256])
+    return f"sh -c 'trap \"\" TERM; hog slow {SIZE * 2}M --rate {rate}M & exit 0'", 0, "success", {0, 1}
 
 
 def good(draw):
@@ -36,11 +38,14 @@ def good(draw):
 @pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour that is killed all the time"])
 def test_random_endings(vm, ending, draw, neighbour):
     expected = []
-    script = ["group other memory.max=16M", "wrap= contain other -- sh -c 'while :; do hog malloc 32M; done' &"] if neighbour else []
+    script = []
+    if neighbour:
+        script += ["group other memory.max=16M", "wrap= contain other -- sh -c 'while :; do hog malloc 32M; done' &"]
     for i in range(ROUNDS):
         command, *rest = draw.choice([oom, oom_of_a_child, oom_of_all_children, kill, oom_of_what_is_left, good])(draw)
         expected.append([command, *rest])
-        script += [f"group run{i} memory.max={SIZE}M", f"contain run{i} -- --leftover-grace 200ms -- {command}", "rm -f /dev/shm/*"]
+        script += [f"group run{i} memory.max={SIZE}M", f"contain run{i} -- --leftover-grace 200ms -- {command}",
+                   "rm -f /dev/shm/*"]
     if neighbour:
         script += ["kill -KILL $(cat other.pid)", "wait"]
     result = vm("\n".join(script), processors=2)

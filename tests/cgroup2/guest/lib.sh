@@ -16,7 +16,7 @@ group() {
 # cgroup, NAME.memory.* and NAME.groups, the groups below it; a slash in the name becomes a dot. With `wrap=` before it,
 # the command is PID 1 itself.
 contain() {
-  local name=$1 file options= code=0
+  local name=$1 file options='' code=0
   shift
   file=$(echo "$name" | tr / .)
   while [ "$1" != -- ]; do
@@ -26,7 +26,8 @@ contain() {
   shift
   # shellcheck disable=SC2086 # words
   JOBINIT_REPORT_TO=file:/result/$file.report JOBINIT_NAME=$file \
-    container --pid "$file.pid" --end "$file.end" $options "$name" ${wrap-jobinit} "$@" >"$file.out" 2>"$file.err" || code=$?
+    container --pid "$file.pid" --end "$file.end" $options "$name" ${wrap-jobinit} "$@" \
+    >"$file.out" 2>"$file.err" || code=$?
   echo "$code" >"$file.code"
   for counter in peak current events; do
     cat "/sys/fs/cgroup/$name/memory.$counter" >"$file.memory.$counter"
