@@ -26,6 +26,8 @@ test_packages=(
 container_packages=(
   docker.io iptables busybox-static mmdebstrap prometheus prometheus-pushgateway
 )
+# What the tests on cgroup v2 need on top.
+vm_packages=(qemu-system-x86 cpio busybox-static util-linux gcc libc6-dev)
 # What the fuzzers need on top: clang, and the libFuzzer of its version.
 fuzz_packages=(clang-14 clang libclang-rt-14-dev)
 # What the peers' own tests need on top.
@@ -94,4 +96,31 @@ write_source_list() {
     return
   fi
   [ -s "$cache/apt/deb-src.list" ]
+}
+
+# Prints the path of a Linux kernel for the machine of tests/cgroup2: Debian's for virtual machines, taken out of its
+# package into the cache, never installed. One that is there already is good enough.
+vm_kernel() {
+  local folder=$cache/kernel found package
+  found=$([ ! -d "$folder" ] || find "$folder" -name 'vmlinuz-*')
+  if [ -z "$found" ]; then
+    command -v apt-get >/dev/null || die "this needs apt to get Debian's kernel package"
+    rm -rf "$folder.new"
+    mkdir -p "$folder.new"
+    fetch_kernel "$folder.new" || { [ "$(id -u)" = 0 ] && apt-get update -qq >&2 && fetch_kernel "$folder.new"; } ||
+      die "apt-get cannot download the package that linux-image-cloud-amd64 depends on"
+    package=$(find "$folder.new" -name '*.deb')
+    dpkg-deb --fsys-tarfile "$package" | tar -x -C "$folder.new" --wildcards './boot/vmlinuz-*'
+    rm "$package"
+    rm -rf "$folder"
+    mv "$folder.new" "$folder"
+    found=$(find "$folder" -name 'vmlinuz-*')
+  fi
+  printf '%s\n' "$found"
+}
+
+fetch_kernel() { # FOLDER
+  local name
+  name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' | head -n 1)
+  [ -n "$name" ] && (cd "$1" && apt-get download -qq -o APT::Sandbox::User=root "$name" >&2)
 }

@@ -114,6 +114,7 @@ class Run {
     // Before anything else: no signal may be lost, and no descriptor of ours may become the job's stdout.
     kernel::ensure_standard_fds();
     signals_ = kernel::block_signals(reach_of(invocation_.program));
+    oom_score_ = kernel::open_own_oom_score_adj();
     kernel::hide_memory(true);
     gathered_ = gather(invocation_);
     cli::Settings& settings = gathered_.resolved.settings;
@@ -213,7 +214,7 @@ class Run {
   // The OOM killer is to take the job, not what tells of it.
   void be_spared() {
     if (!gathered_.drop_in || gathered_.drop_in->asked) {
-      own_oom_score_adj_ = kernel::ask_to_be_spared_by_oom_killer();
+      own_oom_score_adj_ = kernel::ask_to_be_spared_by_oom_killer(oom_score_);
     }
   }
 
@@ -333,6 +334,7 @@ class Run {
       set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
     }
     plan.launch.oom_score_adj = settings.oom_score_adj;
+    plan.launch.own_oom_score_adj = &oom_score_;
     plan.launch.setup = make_setup(settings, gathered_.identity);
     if (kernel::is_controlling_terminal(0)) {
       plan.launch.place = Placement::group;
@@ -428,6 +430,7 @@ class Run {
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
     options.oom_score_adj = own_oom_score_adj_;
+    options.own_oom_score_adj = &oom_score_;
     const auto deliveries =
         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, document, options, signals_, signalfd);
     for (const deliver::Delivery& delivery : deliveries) {
@@ -449,9 +452,6 @@ class Run {
     state_.reset();  // undelivered, it is the next one's to tell
     run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
-    if (cgroups_ && kernel::own_pid() == 1) {
-      cgroups_->leave_as_they_are();
-    }
     // A job that failed by itself keeps its code: that is what somebody will look for.
     if (settings.report_required && !all_delivered && outcome.verdict.cause == Cause::success) {
       return kRefused;
@@ -517,6 +517,7 @@ class Run {
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;
+  kernel::Fd oom_score_;                  // our own, to be written to
   std::optional<int> own_oom_score_adj_;  // as it was given to us
   pid_t parent_ = kernel::parent_pid();   // before anything that takes time: it may end meanwhile
 };

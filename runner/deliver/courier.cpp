@@ -65,6 +65,7 @@ class Errand {
     launch.stdin_fd = request->get();
     launch.stdout_fd = pipe->write.get();
     launch.oom_score_adj = options_.oom_score_adj;
+    launch.own_oom_score_adj = options_.own_oom_score_adj;
     const auto started = supervise::launch(launch, signals_);
     if (const auto* failure = std::get_if<supervise::LaunchFailure>(&started)) {
       return failure->error;

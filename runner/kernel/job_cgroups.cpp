@@ -209,10 +209,6 @@ Result<void> JobCgroups::Division::limit_processes_v1(JobCgroup& group, std::uin
   return limit_processes(tree_, group.folders_.back(), processes);
 }
 
-void JobCgroups::leave_as_they_are() {
-  static_cast<void>(division_.release());  // nobody is there who could want the memory back
-}
-
 Result<JobCgroups> JobCgroups::open(bool asked, const Root& root, CgroupTree& tree) {
   auto place = find_cgroup("memory", root);
   if (!place) {

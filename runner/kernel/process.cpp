@@ -340,17 +340,21 @@ std::optional<int> own_oom_score_adj() {
 
 void set_own_oom_score_adj(int value) { write_oom_score_adj("/proc/self/oom_score_adj", value); }
 
-void set_oom_score_adj(pid_t pid, int value) {
-  write_oom_score_adj(fmt::format("/proc/{}/oom_score_adj", pid).c_str(), value);
+Fd open_own_oom_score_adj() { return Fd(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)); }
+
+std::optional<int> exchange_oom_score_adj(const Fd& own, int value) {
+  std::array<char, 16> text{};
+  const ssize_t size = own ? ::pread(own.get(), text.data(), text.size(), 0) : -1;
+  const auto before =
+      parse_integer({text.data(), size > 0 ? static_cast<std::size_t>(size) : 0}, kNeverTaken, -kNeverTaken);
+  const std::string wanted = fmt::format("{}", value);
+  if (!before || ::pwrite(own.get(), wanted.data(), wanted.size(), 0) != static_cast<ssize_t>(wanted.size())) {
+    return std::nullopt;
+  }
+  return static_cast<int>(*before);
 }
 
-std::optional<int> ask_to_be_spared_by_oom_killer() {
-  const auto before = own_oom_score_adj();
-  if (before && *before > kNeverTaken) {
-    set_own_oom_score_adj(kNeverTaken);
-  }
-  return before;
-}
+std::optional<int> ask_to_be_spared_by_oom_killer(const Fd& own) { return exchange_oom_score_adj(own, kNeverTaken); }
 
 bool is_spared_by_oom_killer() { return own_oom_score_adj() == kNeverTaken; }
 

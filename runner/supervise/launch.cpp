@@ -85,8 +85,8 @@ struct Child {
     if (options.folder >= 0) {
       kernel::enter_folder(options.folder);
     }
-    // "Not dumpable" makes /proc/self/oom_score_adj root's: for anybody else the parent does it after exec. Making the
-    // memory readable for this, which is the parent's too, would show its credentials to whoever looks just then.
+    // "Not dumpable" makes /proc/self/oom_score_adj root's: for anybody else see ScoreForChild. Making the memory
+    // readable for this, which is the parent's too, would show its credentials to whoever looks just then.
     if (options.oom_score_adj && kernel::is_root()) {
       kernel::set_own_oom_score_adj(*options.oom_score_adj);
     }
@@ -195,6 +195,28 @@ std::vector<const char*> pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+// Who is not root has its own score changed while the child comes into being, which is born with it. The file was
+// opened when that could still be done, and lowering it again to what it was takes no capability (proc(5)).
+class ScoreForChild {
+ public:
+  explicit ScoreForChild(const LaunchOptions& options) : own_(options.own_oom_score_adj) {
+    if (own_ != nullptr && options.oom_score_adj && !kernel::is_root()) {
+      before_ = kernel::exchange_oom_score_adj(*own_, *options.oom_score_adj);
+    }
+  }
+  ~ScoreForChild() {
+    if (before_) {
+      kernel::exchange_oom_score_adj(*own_, *before_);
+    }
+  }
+  ScoreForChild(const ScoreForChild&) = delete;
+  ScoreForChild& operator=(const ScoreForChild&) = delete;
+
+ private:
+  const kernel::Fd* own_;
+  std::optional<int> before_;
+};
+
 std::string by_whom(const ProcessSetup& setup) { return setup.user ? fmt::format(" by user {}", *setup.user) : ""; }
 
 std::string place(const LaunchOptions& options) {
@@ -272,6 +294,7 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
   process::posix::vfork_launcher launcher;
   process::error_code failure;
   try {
+    const ScoreForChild score(options);
     // A context of its own, which has no descriptors: asio renews a context's in the child, where they are the
     // parent's.
     boost::asio::io_context own(1);
@@ -285,9 +308,6 @@ std::variant<pid_t, LaunchFailure> launch(const LaunchOptions& options, const ke
     }
   }
   if (!failure) {
-    if (options.oom_score_adj && !kernel::is_root()) {
-      kernel::set_oom_score_adj(launcher.pid, *options.oom_score_adj);
-    }
     return static_cast<pid_t>(launcher.pid);
   }
   if (launcher.pid <= 0) {

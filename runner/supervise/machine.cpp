@@ -212,8 +212,7 @@ class Stepper {
       act(WarnMemory{event.bytes});
     }
     if (reached(policy_.memory.limit) && !state().kill_at) {
-      name_processes();
-      end_job(Intent::memory_limit);
+      end_job_by_memory();
     }
     const bool no_grace = policy_.memory_kills && state().intent == Intent::memory_limit;
     if (state().kill_at && (reached(policy_.memory.brim) || (no_grace && reached(policy_.memory.limit)))) {
@@ -293,10 +292,28 @@ class Stepper {
 
   bool reached(std::uint64_t threshold) const { return threshold != 0 && next_.state.memory->used >= threshold; }
 
+  // Looking through the processes takes its time, and after the signal there may be none left to look at. So they are
+  // stopped first, all at once: what is stopped grows no more.
   void name_processes() {
-    if (!state().memory_named) {
-      state().memory_named = true;
-      act(NameProcesses{});
+    if (state().memory_named) {
+      return;
+    }
+    state().memory_named = true;
+    if (!state().main_status) {
+      act(SignalJob{SIGSTOP});
+    }
+    act(NameProcesses{});
+  }
+
+  void end_job_by_memory() {
+    name_processes();
+    if (policy_.memory_kills && state().phase == Phase::running) {
+      begin_stopping(Intent::memory_limit);  // and no further, since there is no grace
+      return;
+    }
+    end_job(Intent::memory_limit);
+    if (state().phase == Phase::stopping) {
+      act(SignalJob{SIGCONT});
     }
   }
 

@@ -14,9 +14,12 @@ constexpr double kFastestGrowth = 4.0 * (1U << 30U);
 constexpr double kSurge = 2;
 constexpr Duration kShortestPause = 1ms;
 constexpr Duration kLongestPause = 1s;
-// One part in so many of a core: far from the limit, and near to it.
+// At most one part in so many of a core: far from the limit, and near to it.
 constexpr int kFarShare = 500;
 constexpr int kNearShare = 10;
+// But what is saved there is not worth being late: the pause is at most so much longer than what is safe for the fastest
+// job that is reckoned with.
+constexpr int kMostRisk = 4;
 // What the job may use beyond its limit during its grace, where the container has room.
 constexpr std::uint64_t kGraceShare = 8;
 constexpr std::uint64_t kReserveShare = 4;
@@ -131,8 +134,8 @@ Duration until_next_look(const MemoryWatch& watch, const MemoryUse& now, const s
   }
   const bool far = next && left > static_cast<double>(*next) / 2;
   const Duration pause = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(left / growth));
-  const Duration least = std::max<Duration>(kShortestPause, cost * (far ? kFarShare : kNearShare));
-  return std::clamp<Duration>(pause, std::min<Duration>(least, kLongestPause), kLongestPause);
+  const Duration affordable = std::min<Duration>(cost * (far ? kFarShare : kNearShare), pause * kMostRisk);
+  return std::clamp<Duration>(std::max(pause, affordable), kShortestPause, kLongestPause);
 }
 
 }  // namespace jobinit::supervise

@@ -235,9 +235,11 @@ TEST(MemoryPace, StaysShortBeyondTheLastThreshold) {
 // What one look costs bounds how often there is one: far from the limit at most 1 part in 500 of a core.
 TEST(MemoryPace, CostsLittle) {
   constexpr MemoryWatch small{0, 64 * kMiB, 72 * kMiB};
-  EXPECT_EQ(until_next_look(small, {kNow, 0}, std::nullopt, 100us), 50ms);
-  EXPECT_EQ(until_next_look(small, {kNow, 63 * kMiB}, std::nullopt, 200us), 2ms);
-  EXPECT_EQ(until_next_look(small, {kNow, 0}, std::nullopt, 1h), 1s);
+  EXPECT_EQ(until_next_look(small, {kNow, 0}, std::nullopt, 50us), 25ms);
+  EXPECT_EQ(until_next_look(small, {kNow, 48 * kMiB}, std::nullopt, 500us), 5ms);
+  // Not at any price: nobody may be late for it.
+  EXPECT_EQ(until_next_look(small, {kNow, 0}, std::nullopt, 1s), 62500us);
+  EXPECT_EQ(until_next_look(small, {kNow, 64 * kMiB - 1}, std::nullopt, 1s), 1ms);
 }
 
 TEST(MemoryPace, IsWithinItsBoundsWhateverIsSeen) {

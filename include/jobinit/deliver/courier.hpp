@@ -18,6 +18,7 @@ struct CourierOptions {
   std::function<bool(int)> is_stop_request;            // of a signal that arrives meanwhile
   Duration after_stop{};                               // the most that is left once a stop request arrives meanwhile
   std::optional<int> oom_score_adj;                    // for the deliver process, which is not to be spared as we are
+  const kernel::Fd* own_oom_score_adj = nullptr;       // see supervise::LaunchOptions
   std::optional<supervise::TimePoint> not_later_than;  // the platform's SIGKILL, where it is known
 };
 

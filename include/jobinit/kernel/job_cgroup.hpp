@@ -83,9 +83,6 @@ class JobCgroups {
   JobCgroups(const JobCgroups&) = delete;
   JobCgroups& operator=(const JobCgroups&) = delete;
 
-  // The destructor then does nothing: for PID 1, whose container goes with all its groups.
-  void leave_as_they_are();
-
   int version() const;
   // The group that was divided: this process' own, before.
   const std::string& folder() const;

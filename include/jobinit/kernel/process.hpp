@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jobinit/base/result.hpp"
+#include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/files.hpp"
 
 namespace jobinit::kernel {
@@ -111,10 +112,15 @@ void wait_for_children(std::chrono::milliseconds at_most);
 
 // Async-signal-safe; for the child before exec. Errors are not told: a raised score is a kindness, not a need.
 void set_own_oom_score_adj(int value);
-void set_oom_score_adj(pid_t pid, int value);
+// This process' own score, to be written later: once hide_memory() has made the file root's, nobody else can open it.
+// Empty without /proc.
+Fd open_own_oom_score_adj();
+// Sets it, and gives what it was; nullopt where that cannot be.
+std::optional<int> exchange_oom_score_adj(const Fd& own, int value);
+
 // Asks the OOM killer never to take this process; refused without CAP_SYS_RESOURCE. Gives what it was, to be passed on
 // to children that are not to be spared.
-std::optional<int> ask_to_be_spared_by_oom_killer();
+std::optional<int> ask_to_be_spared_by_oom_killer(const Fd& own);
 // Whether it would not take it even when it takes the whole cgroup (Documentation/admin-guide/cgroup-v2.rst,
 // memory.oom.group).
 bool is_spared_by_oom_killer();

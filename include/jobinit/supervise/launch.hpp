@@ -19,7 +19,8 @@ struct LaunchOptions {
   int stdout_fd = 1;
   int stderr_fd = 2;
   std::optional<int> oom_score_adj;
-  std::vector<int> cgroups;  // the job's own (kernel::JobCgroup::procs_fds())
+  const kernel::Fd* own_oom_score_adj = nullptr;  // kernel::open_own_oom_score_adj(); for who is not root
+  std::vector<int> cgroups;                       // the job's own (kernel::JobCgroup::procs_fds())
   ProcessSetup setup;
   Placement place = Placement::session;
   int terminal = -1;              // our controlling terminal, where it is to be shared; -1: none
