@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <new>
 
 namespace jobinit::kernel {
@@ -15,6 +16,13 @@ Pages::Pages(std::size_t size) {
     throw std::bad_alloc();
   }
   span_ = {static_cast<char*>(memory), size};
+}
+
+void Pages::touch(std::size_t bytes) {
+  static constexpr std::size_t page = 4096;
+  for (std::size_t at = 0; at < std::min(bytes, span_.size()); at += page) {
+    *static_cast<volatile char*>(&span_[at]) = 1;
+  }
 }
 
 Pages::~Pages() {

@@ -232,28 +232,27 @@ std::vector<pid_t> descendants_at_a_glance(pid_t ancestor, const Root& root, con
   return told ? found : descendants(ancestor, root, except);
 }
 
-bool is_dying(pid_t pid, const Root& root) {
-  static constexpr std::uint64_t sigkill = std::uint64_t{1} << (SIGKILL - 1);
-  // Flags are the field 9, and the third is the first behind the name. PF_EXITING and PF_SIGNALED,
-  // include/linux/sched.h.
-  static constexpr std::size_t flags_field = 9 - 3;
+bool is_dying(std::string_view stat) {
+  // PF_EXITING and PF_SIGNALED, include/linux/sched.h.
   static constexpr std::uint64_t going = 0x4U | 0x400U;
-  if (const auto stat = read_file(root(fmt::format("/proc/{}/stat", pid)))) {
-    const std::vector<std::string> fields = split(behind_name(*stat), " ");
-    const bool gone = !fields.empty() && (fields[0] == "Z" || fields[0] == "X");
-    if (gone || (fields.size() > flags_field && (as_number(fields[flags_field], 10) & going) != 0)) {
+  static constexpr std::uint64_t sigkill = std::uint64_t{1} << (SIGKILL - 1);
+  // State, flags and pending signals are the fields 3, 9 and 31; the third is the first behind the name.
+  static constexpr std::size_t first = 3;
+  std::string_view rest = trim(behind_name(stat));
+  for (std::size_t field = first; !rest.empty() && field <= 31; ++field) {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    if (field == first && (word == "Z" || word == "X")) {
       return true;
     }
-  }
-  const auto status = read_file(root(fmt::format("/proc/{}/status", pid)));
-  for (const std::string& line : split(status ? *status : "", "\n")) {
-    if ((line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) &&
-        (as_number(trim(line.substr(line.find(':') + 1)), 16) & sigkill) != 0) {
+    if ((field == 9 && (as_number(word, 10) & going) != 0) || (field == 31 && (as_number(word, 10) & sigkill) != 0)) {
       return true;
     }
   }
   return false;
 }
+
+std::string stat_file(pid_t pid) { return fmt::format("/proc/{}/stat", pid); }
 
 bool has_procfs() { return ::access("/proc/self/stat", R_OK) == 0; }
 

@@ -21,6 +21,8 @@ Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output
       tail_(tail),
       on_change_(std::move(on_change)),
       buffer_(kBufferSize) {
+  // "Killed" is what a shell says when there is no memory left: to take that in must not need any.
+  buffer_.touch(1);
   if (output_.pollable() >= 0) {
     writable_.emplace(loop);
   }

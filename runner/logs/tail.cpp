@@ -5,7 +5,9 @@
 
 namespace jobinit::logs {
 
-Tail::Tail(std::size_t capacity) : capacity_(capacity), ring_(capacity) {}
+Tail::Tail(std::size_t capacity) : capacity_(capacity), ring_(capacity) {
+  ring_.touch(1);  // a short line is kept also when there is no memory left
+}
 
 void Tail::append(std::span<const char> bytes) {
   seen_ += bytes.size();

@@ -61,6 +61,7 @@ void MemoryWitness::watch_for_kills() {
   looked_ = std::chrono::steady_clock::now();
   if (group_) {
     notices_ = group_->notices();
+    kills_ = kernel::Probe(group_->oom_file());
   }
 }
 
@@ -68,7 +69,8 @@ bool MemoryWitness::see_whether_killed() {
   if (notices_) {
     kernel::MemoryCgroup::acknowledge(notices_);
   }
-  const std::uint64_t now = group_ ? group_->oom_kills().value_or(seen_) : seen_;
+  kernel::Probe::Buffer buffer;
+  const std::uint64_t now = kernel::number_behind(kills_.look(buffer), "oom_kill ").value_or(seen_);
   looked_ = std::chrono::steady_clock::now();
   return std::exchange(seen_, now) != now;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "jobinit/base/environment.hpp"
+#include "jobinit/kernel/pages.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/terminal.hpp"
 #include "jobinit/kernel/wall_timer.hpp"
@@ -121,6 +122,7 @@ class Supervisor {
     }
     open_deadline();
     watch();
+    take_ballast();
     launch_options.in_foreground = control_.has_turn();
     if (launch_options.place == Placement::terminal_session) {
       give_terminal_up();
@@ -163,11 +165,14 @@ class Supervisor {
       wait_for_messages();
     }
     if (notices_.is_open()) {
+      main_stat_ = kernel::Probe(kernel::stat_file(job_));
       wait_for_notices();
     }
     // The job may have ended before anybody listened.
     reap_all();
-    kernel::give_back_memory();
+    if (!ballast_) {  // else the heap's free pages are part of it
+      kernel::give_back_memory();
+    }
     arm_timer();
     return true;
   }
@@ -300,7 +305,8 @@ class Supervisor {
       if (memory_.see_whether_killed()) {
         second_look_.expires_after(std::chrono::milliseconds(20));
         second_look_.async_wait([this](boost::system::error_code cancelled) {
-          if (!cancelled && !state_.main_status && !kernel::is_dying(job_)) {
+          kernel::Probe::Buffer buffer;
+          if (!cancelled && !state_.main_status && !kernel::is_dying(main_stat_.look(buffer))) {
             memory_.main_process_lives();
           }
         });
@@ -431,6 +437,12 @@ class Supervisor {
         ++outcome_.reaped;
       }
     }
+    // Looking for them takes some memory, in the kernel too, and what the job has left behind must not get it first: it
+    // is stopped for that moment.
+    const bool held = main_status && ballast_ && look.children == kernel::Children::alive && hold_group();
+    if (main_status) {
+      ballast_.reset();
+    }
     const bool anybody_left = look.children == kernel::Children::alive && (foreign_.empty() || !tree().empty());
     if (main_status) {
       // Only now, with the dead out of the way, are those that are left the living.
@@ -441,10 +453,15 @@ class Supervisor {
       feed(MainEnded{*main_status});
       tell({.what = Happening::ended, .number = main_status->value, .signaled = main_status->signaled});
     }
+    if (held) {
+      kernel::signal_group(job_, SIGCONT);
+    }
     if (!anybody_left) {
       feed(TreeEmpty{});
     }
   }
+
+  bool hold_group() const { return plan_.launch.place != Placement::ours && kernel::signal_group(job_, SIGSTOP); }
 
   void on_logs() {
     feed(LogsMoved{});
@@ -568,7 +585,19 @@ class Supervisor {
     });
   }
 
+  // Memory for the job's end and the report is set aside while there is some. What the job wrote to a tmpfs stays when
+  // the OOM killer has taken it, and with no room left PID 1 would be the next. Where somebody keeps the job from the
+  // limit there is room.
+  void take_ballast() {
+    static constexpr std::size_t size = std::size_t{512} * 1024;
+    if (plan_.memory.tier == MemoryTier::off && plan_.memory.limit) {
+      ballast_.emplace(size);
+      ballast_->touch(size);
+    }
+  }
+
   void conclude() {
+    ballast_.reset();
     control_.give_back();
     memory_.look();
     outcome_.resources = memory_.resources();
@@ -625,8 +654,10 @@ class Supervisor {
   // Children from before the job: a shell that ends in exec leaves its background processes to us, such as the reader
   // of our own output. They are reaped, and nothing else of theirs is our business.
   std::set<pid_t> foreign_;
+  std::optional<kernel::Pages> ballast_;
   std::optional<kernel::JobCgroup> group_;
   MemoryWitness memory_;
+  kernel::Probe main_stat_;
   std::optional<std::uint64_t> oom_kills_at_end_;
   Duration look_cost_ = std::chrono::seconds(1);
   std::optional<Duration> memory_warned_after_;

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "jobinit/kernel/cgroup.hpp"
-#include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/probe.hpp"
 
 namespace jobinit::kernel {
 
-// Of a cgroup, by files that stay open: looking allocates nothing, so that it works when there is no memory left.
+// Of a cgroup; looking allocates nothing.
 class MemoryMeter {
  public:
   // Of the group with the limit; nullopt where its usage cannot be read.
@@ -24,10 +24,10 @@ class MemoryMeter {
 
  private:
   int version_ = 2;
-  Fd usage_;
-  Fd stat_;
-  Fd swap_;    // v2; v1: the sum of memory and swap
-  Fd kernel_;  // v1
+  Probe usage_;
+  Probe stat_;
+  Probe swap_;    // v2; v1: the sum of memory and swap
+  Probe kernel_;  // v1
 };
 
 // Of these processes together. What several share counts once where the kernel says so (smaps_rollup(5), for the owner

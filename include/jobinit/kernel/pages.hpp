@@ -16,6 +16,8 @@ class Pages {
   ~Pages();
 
   std::span<char> span() const { return span_; }
+  // Makes this much of it cost what it would: these pages are there from now on, also when there is no memory left.
+  void touch(std::size_t bytes);
 
  private:
   std::span<char> span_;

@@ -79,8 +79,10 @@ std::vector<pid_t> descendants(pid_t ancestor, const Root& root = {}, const std:
 // or adopted just then. Needs CONFIG_PROC_CHILDREN, and is descendants() without.
 std::vector<pid_t> descendants_at_a_glance(pid_t ancestor, const Root& root = {}, const std::set<pid_t>& except = {});
 
-// Whether it has ended, is ending, or has a SIGKILL coming (proc(5), status). False without /proc.
-bool is_dying(pid_t pid, const Root& root = {});
+// Whether it has ended, is ending, or has a SIGKILL coming, by the content of its /proc/PID/stat (proc(5)). Nothing, as
+// without /proc, is no.
+bool is_dying(std::string_view stat);
+std::string stat_file(pid_t pid);
 
 // Whether /proc is there, and is one.
 bool has_procfs();

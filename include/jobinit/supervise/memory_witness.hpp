@@ -8,6 +8,7 @@
 #include "jobinit/kernel/cgroup.hpp"
 #include "jobinit/kernel/job_cgroup.hpp"
 #include "jobinit/kernel/memory_meter.hpp"
+#include "jobinit/kernel/probe.hpp"
 #include "jobinit/supervise/memory_guard.hpp"
 #include "jobinit/supervise/outcome.hpp"
 
@@ -59,6 +60,7 @@ class MemoryWitness {
   kernel::MemoryCounters before_;
   std::optional<std::uint64_t> peak_before_;
   kernel::Fd notices_;
+  kernel::Probe kills_;
   std::uint64_t seen_ = 0;      // kills that were counted when last looked
   std::uint64_t outlived_ = 0;  // of these, by the main process
   std::chrono::steady_clock::time_point looked_;
