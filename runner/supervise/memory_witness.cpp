@@ -66,9 +66,6 @@ void MemoryWitness::watch_for_kills() {
 }
 
 bool MemoryWitness::see_whether_killed() {
-  if (notices_) {
-    kernel::MemoryCgroup::acknowledge(notices_);
-  }
   kernel::Probe::Buffer buffer;
   const std::uint64_t now = kernel::number_behind(kills_.look(buffer), "oom_kill ").value_or(seen_);
   looked_ = std::chrono::steady_clock::now();

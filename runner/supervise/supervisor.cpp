@@ -295,23 +295,45 @@ class Supervisor {
     });
   }
 
-  // The kernel counts an OOM kill just before it sends the SIGKILL. Whoever is not seen to be dying a moment later was
-  // not the one: the main process' own end, if it comes, has another reason.
+  // Of an OOM kill the kernel tells before there is any memory free again: nothing is looked at until a moment later.
   void wait_for_notices() {
     notices_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
       if (failure) {
         return;
       }
-      if (memory_.see_whether_killed()) {
-        second_look_.expires_after(std::chrono::milliseconds(20));
-        second_look_.async_wait([this](boost::system::error_code cancelled) {
-          kernel::Probe::Buffer buffer;
-          if (!cancelled && !state_.main_status && !kernel::is_dying(main_stat_.look(buffer))) {
-            memory_.main_process_lives();
-          }
-        });
+      memory_.acknowledge();
+      if (!looking_) {
+        looking_ = true;
+        after_a_moment([this] { look_for_kills(); });
       }
       wait_for_notices();
+    });
+  }
+
+  // The kernel counts an OOM kill just before it sends the SIGKILL. Whoever is not seen to be dying a moment later was
+  // not the one: the main process' own end, if it comes, has another reason.
+  void look_for_kills() {
+    looking_ = false;
+    if (!memory_.see_whether_killed()) {
+      return;
+    }
+    looking_ = true;
+    after_a_moment([this] {
+      kernel::Probe::Buffer buffer;
+      if (!state_.main_status && !kernel::is_dying(main_stat_.look(buffer))) {
+        memory_.main_process_lives();
+      }
+      look_for_kills();
+    });
+  }
+
+  template <typename Handler>
+  void after_a_moment(Handler handler) {
+    second_look_.expires_after(std::chrono::milliseconds(20));
+    second_look_.async_wait([handler](boost::system::error_code cancelled) {
+      if (!cancelled) {
+        handler();
+      }
     });
   }
 
@@ -658,6 +680,7 @@ class Supervisor {
   std::optional<kernel::JobCgroup> group_;
   MemoryWitness memory_;
   kernel::Probe main_stat_;
+  bool looking_ = false;
   std::optional<std::uint64_t> oom_kills_at_end_;
   Duration look_cost_ = std::chrono::seconds(1);
   std::optional<Duration> memory_warned_after_;

@@ -28,8 +28,9 @@ class MemoryWitness {
   // As far as they can only have been the job's: in a group shared with strangers a kill may be theirs.
   std::uint64_t own_oom_kills() const { return exclusive_ ? resources_.oom_kills.value_or(0) : 0; }
 
-  // Readable when the group may have counted something (kernel::MemoryCgroup); then see_whether_killed().
+  // Readable when the group may have counted something (kernel::MemoryCgroup), until that is acknowledged.
   const kernel::Fd& notices() const { return notices_; }
+  void acknowledge() const { kernel::MemoryCgroup::acknowledge(notices_); }
   void watch_for_kills();
   // Whether the OOM killer has struck since the last call.
   bool see_whether_killed();
