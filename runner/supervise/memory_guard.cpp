@@ -17,8 +17,8 @@ constexpr Duration kLongestPause = 1s;
 // At most one part in so many of a core: far from the limit, and near to it.
 constexpr int kFarShare = 500;
 constexpr int kNearShare = 10;
-// But what is saved there is not worth being late: the pause is at most so much longer than what is safe for the fastest
-// job that is reckoned with.
+// But what is saved there is not worth being late: the pause is at most so much longer than what is safe for the
+// fastest job that is reckoned with.
 constexpr int kMostRisk = 4;
 // What the job may use beyond its limit during its grace, where the container has room.
 constexpr std::uint64_t kGraceShare = 8;
@@ -133,8 +133,10 @@ Duration until_next_look(const MemoryWatch& watch, const MemoryUse& now, const s
     growth = std::max(growth, kSurge * static_cast<double>(now.used - before->used) / passed.count());
   }
   const bool far = next && left > static_cast<double>(*next) / 2;
-  const Duration pause = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(left / growth));
-  const Duration affordable = std::min<Duration>(cost * (far ? kFarShare : kNearShare), pause * kMostRisk);
+  using Seconds = std::chrono::duration<double>;
+  const auto pause = std::chrono::duration_cast<Duration>(std::min(Seconds(left / growth), Seconds(kLongestPause)));
+  const Duration affordable =
+      std::min<Duration>(std::min<Duration>(cost, kLongestPause) * (far ? kFarShare : kNearShare), pause * kMostRisk);
   return std::clamp<Duration>(std::max(pause, affordable), kShortestPause, kLongestPause);
 }
 
