@@ -24,6 +24,7 @@ test_packages=(
 )
 # What the container tests need on top.
 container_packages=(
+  gcc libc6-dev
   docker.io iptables busybox-static mmdebstrap prometheus prometheus-pushgateway
 )
 # What the tests on cgroup v2 need on top.

@@ -192,7 +192,7 @@ class Run {
     const bool asked = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
     const supervise::MemoryWish wish{settings.memory, settings.memory_tier, settings.memory_reserve,
                                      settings.memory_warn, settings.pids};
-    supervise::MemoryFacts facts = supervise::look_at_container(container_, asked);
+    supervise::MemoryFacts facts = supervise::look_at_container(container_, asked || !settings.memory.none(), asked);
     memory_ = supervise::plan_memory(wish, facts);
     if (memory_.tier == MemoryTier::cgroup && gathered_.problems.empty()) {
       auto cgroups = kernel::JobCgroups::open(asked);
@@ -303,6 +303,10 @@ class Run {
       before.verdict.cause = Cause::stopped;
     }
     if (before.verdict.cause == Cause::stopped) {
+      // The run's own ending after all: its exit codes hold, which are not those of a hook.
+      before.verdict.exit_code =
+          supervise::judge(Cause::stopped, before.verdict.exit_code, make_exit_policy(gathered_.resolved.settings))
+              .exit_code;
       return before;
     }
     const std::string why = fmt::format("--before {}", report::ending_sentence(before));

@@ -8,7 +8,6 @@
 #include <charconv>
 
 #include "jobinit/base/text.hpp"
-#include "jobinit/kernel/cgroup_place.hpp"
 
 namespace jobinit::kernel {
 namespace {
@@ -101,6 +100,7 @@ std::optional<MemoryCgroup> MemoryCgroup::find(const Root& root) {
     folder.resize(std::max(folder.rfind('/'), place->mount_point.size()));
   }
   group.folders_.push_back(place->mount_point);
+  group.place_ = *place;
   return group;
 }
 

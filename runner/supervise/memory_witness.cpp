@@ -14,25 +14,28 @@ std::optional<T> since(const std::optional<T>& before, const std::optional<T>& n
   return before && now ? std::optional(*now - std::min(*now, *before)) : std::nullopt;
 }
 
-std::optional<std::string> why_no_cgroup(bool asked) {
+std::string why_no_cgroup() {
   const auto place = kernel::find_cgroup("memory");
-  if (!place) {
-    return place.failure().message;
-  }
-  const auto reason = kernel::why_not_ours(*place, asked, {});
-  return reason ? std::optional(reason->message) : std::nullopt;
+  return place ? "it cannot be found" : place.failure().message;
 }
 
 }  // namespace
 
-MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool asked) {
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool wished, bool asked) {
   MemoryFacts facts;
   facts.can_measure = group || kernel::has_procfs();
-  facts.no_cgroup = why_no_cgroup(asked);
   if (!group) {
+    facts.no_cgroup = why_no_cgroup();
     return facts;
   }
   facts.container_limit = group->limit();
+  if (!facts.container_limit && !wished) {
+    facts.no_cgroup = "nobody needs one";  // and so nobody looks
+    return facts;
+  }
+  if (const auto reason = kernel::why_not_ours(group->place(), asked, {})) {
+    facts.no_cgroup = reason->message;
+  }
   if (facts.container_limit) {
     facts.swap = group->swap_room();
     facts.kills_group = group->kills_group() && !kernel::is_spared_by_oom_killer();

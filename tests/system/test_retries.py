@@ -133,6 +133,14 @@ def test_stopped_before_the_job(start, tmp_path):
     assert process.stdout.read() == b""
 
 
+def test_stopped_before_the_job_with_an_exit_code_for_that(start, tmp_path):
+    process = start("--exit-code", "stopped=75", "--before", "echo ready; exec sleep 1000", "--", "echo", "job")
+    wait_for_line(process.stdout, b"ready")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(HANG) == 75
+    assert read_report(tmp_path)["outcome"]["exit_code"] == 75
+
+
 def test_stopped_when_what_comes_before_was_just_done(start, tmp_path):
     """Its leftovers are still being ended; the job must not start in spite of the request."""
     before = "trap '' TERM; (trap '' TERM; exec sleep 1000) & echo ready; exit 0"

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "jobinit/kernel/cgroup_place.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/files.hpp"
 
@@ -35,6 +36,8 @@ class MemoryCgroup {
   static MemoryCgroup at(int version, std::string folder);
 
   int version() const { return version_; }
+  // Where find() found it.
+  const CgroupPlace& place() const { return place_; }
   // From the innermost group outwards, as far as the mount shows.
   const std::vector<std::string>& folders() const { return folders_; }
 
@@ -65,6 +68,7 @@ class MemoryCgroup {
   int version_ = 2;
   std::vector<std::string> folders_;
   Root root_;
+  CgroupPlace place_;
 };
 
 }  // namespace jobinit::kernel

@@ -14,9 +14,9 @@
 
 namespace jobinit::supervise {
 
-// What there is to enforce a limit with. `group` is the container's, where there is one; `asked`: the user wants a
-// cgroup for the job.
-MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool asked);
+// What there is to enforce a limit with. `group` is the container's, where there is one; `wished`: the user wants a
+// limit; `asked`: a cgroup for the job.
+MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool wished, bool asked);
 
 class MemoryWitness {
  public:
