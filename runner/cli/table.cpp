@@ -669,8 +669,8 @@ constexpr std::array kTable{
             .placeholder = "SIZE",
             .default_value = "16M",
             .section = Section::memory,
-            .help = "how much of the container's limit is kept from the job, for jobinit and the report; at most a "
-                    "quarter of the limit",
+            .help = "how much of the container's limit is kept from the job, for jobinit and the report; at most an "
+                    "eighth of the limit",
             .assign = assign<&Settings::memory_reserve>,
             .clear = clear<&Settings::memory_reserve>},
     Setting{.flag = "memory-warn",

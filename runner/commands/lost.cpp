@@ -8,13 +8,12 @@
 namespace jobinit::commands {
 
 LostRuns::LostRuns(const Gathered& gathered, std::span<const std::string> environment,
-                   const kernel::SignalState& signals, const kernel::Fd& signalfd,
-                   std::function<bool(int)> is_stop_request)
+                   const kernel::SignalState& signals, const kernel::Fd& signalfd, deliver::CourierOptions options)
     : gathered_(gathered),
       environment_(environment),
       signals_(signals),
       signalfd_(signalfd),
-      is_stop_request_(std::move(is_stop_request)) {}
+      options_(std::move(options)) {}
 
 bool LostRuns::report_all(const std::string& folder, Duration time) {
   const auto until = std::chrono::steady_clock::now() + time;
@@ -26,12 +25,12 @@ bool LostRuns::report_all(const std::string& folder, Duration time) {
       all = false;
       continue;
     }
-    deliver::CourierOptions options;
+    deliver::CourierOptions options = options_;
     options.environment.assign(environment_.begin(), environment_.end());
     options.timeout = gathered_.resolved.settings.report_timeout;
     options.after_stop = gathered_.resolved.settings.report_reserve;
     options.is_stop_request = [&](int signal) {
-      const bool stop = is_stop_request_(signal);
+      const bool stop = options_.is_stop_request(signal);
       stopped = stopped || stop;
       return stop;
     };

@@ -189,6 +189,9 @@ class Run {
   void plan_memory() {
     const cli::Settings& settings = gathered_.resolved.settings;
     container_ = kernel::MemoryCgroup::find();
+    if (gathered_.drop_in && !gathered_.drop_in->asked) {
+      return;  // the peer minds no memory
+    }
     const bool asked = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
     const supervise::MemoryWish wish{settings.memory, settings.memory_tier, settings.memory_reserve,
                                      settings.memory_warn, settings.pids};
@@ -205,6 +208,10 @@ class Run {
     }
     if (!memory_.problem.empty()) {
       gathered_.problems.push_back(memory_.problem);
+    }
+    const bool acts = settings.memory_action.kill || settings.memory_action.signal != 0;
+    if (acts && memory_.problem.empty() && memory_.tier != MemoryTier::guard) {
+      tell("note: memory-action: it is the guard's, and here the kernel keeps the limit, if any (--memory-tier)");
     }
     if (!memory_.note.empty()) {
       tell("note: " + memory_.note);
@@ -257,9 +264,12 @@ class Run {
     if (settings.state_dir.empty() || gathered_.sinks.empty() || outcome.platform_kill_at || !signalfd) {
       return;
     }
-    LostRuns(gathered_, invocation_.environment, signals_, signalfd, [&](int signal) {
-      return note_stop(outcome, signal);
-    }).report_all(settings.state_dir, settings.report_timeout);
+    deliver::CourierOptions options;
+    options.oom_score_adj = own_oom_score_adj_;
+    options.own_oom_score_adj = &oom_score_;
+    options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
+    LostRuns(gathered_, invocation_.environment, signals_, signalfd, options)
+        .report_all(settings.state_dir, settings.report_timeout);
   }
 
   // A signal that arrives when the job is over: a stop request says when the platform's SIGKILL is due.
@@ -351,6 +361,7 @@ class Run {
     plan.container = container_;
     plan.memory = memory_;
     plan.cgroups = cgroups_ ? &*cgroups_ : nullptr;
+    plan.needs_cgroup = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;
@@ -362,6 +373,9 @@ class Run {
     }
     if (gathered_.drop_in) {
       adapt(gathered_, plan);
+    }
+    if (!plan.launch.oom_score_adj) {  // that we are spared is not the job's
+      plan.launch.oom_score_adj = own_oom_score_adj_;
     }
     return plan;
   }

@@ -34,7 +34,9 @@ class Watcher {
       tell(signalfd ? watch.failure().message : signalfd.failure().message);
       return 125;
     }
-    LostRuns lost(gathered, environment_, signals_, *signalfd, [this](int signal) { return note_stop(signal); });
+    deliver::CourierOptions options;
+    options.is_stop_request = [this](int signal) { return note_stop(signal); };
+    LostRuns lost(gathered, environment_, signals_, *signalfd, options);
     const bool all = lost.report_all(folder, kPatience);
     if (once) {
       return all ? 0 : 1;

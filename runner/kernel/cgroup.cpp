@@ -150,7 +150,12 @@ MemoryCounters MemoryCgroup::counters() const {
   MemoryCounters counters;
   counters.oom_kills = oom_kills();
   if (version_ == 1) {
+    // Where there is no room in swap either, it is the limit of both together that is hit.
+    const auto both = number_in(folder + "/memory.memsw.failcnt");
     counters.limit_hits = number_in(folder + "/memory.failcnt");
+    if (counters.limit_hits && both) {
+      counters.limit_hits = *counters.limit_hits + *both;
+    }
     return counters;
   }
   counters.limit_hits = value_in(folder + "/memory.events", "max");

@@ -54,7 +54,7 @@ bool is_pid_1(const Root& root) {
   return stat && stat->starts_with("1 ");
 }
 
-std::optional<Error> why_not_v2(const CgroupPlace& place, bool asked) {
+std::optional<Error> why_not_v2(const CgroupPlace& place, bool asked, const Root& root) {
   const std::string& folder = place.folder;
   // The root of the hierarchy has no cgroup.type, that of a namespace has (cgroup-v2.rst, "Core Interface Files").
   const std::string type = value_in(folder + "/cgroup.type");
@@ -73,11 +73,13 @@ std::optional<Error> why_not_v2(const CgroupPlace& place, bool asked) {
         "kernel has none",
         folder, controllers);
   }
-  const bool namespace_root = place.path == "/" && place.mounted == "/";
+  // Another than PID 1 is one of several in there, such as a cron job beside its cron.
+  const bool namespace_root = place.path == "/" && place.mounted == "/" && is_pid_1(root);
   if (!asked && !namespace_root && !is_marked(folder) && !given_to_our_user(place)) {
     return error(
-        "{} is not delegated: it is not the root of a cgroup namespace, has no attribute user.delegate or "
-        "trusted.delegate (systemd's Delegate=yes sets them), and was not given to a user other than root",
+        "{} is not delegated: it is not that of PID 1 at the root of a cgroup namespace, has no attribute "
+        "user.delegate "
+        "or trusted.delegate (systemd's Delegate=yes sets them), and was not given to a user other than root",
         folder);
   }
   return why_not_writable(folder + "/cgroup.subtree_control");
@@ -112,12 +114,15 @@ std::optional<Error> why_not_ours(const CgroupPlace& place, bool asked, const Ro
     return error("the group of this process, {}, is not in the part of the tree that is mounted on {}", place.path,
                  place.mount_point);
   }
+  if (place.folder.ends_with("/jobinit.init")) {
+    return error("another jobinit has divided the group above {}", place.folder);
+  }
   const auto members = processes_of(place.folder);
   if (std::find(members.begin(), members.end(), ::getpid()) == members.end()) {
     return error("{}/cgroup.procs does not list this process: it is not the group that /proc/self/cgroup means",
                  place.folder);
   }
-  if (auto reason = place.version == 2 ? why_not_v2(place, asked) : why_not_v1(place, asked, root)) {
+  if (auto reason = place.version == 2 ? why_not_v2(place, asked, root) : why_not_v1(place, asked, root)) {
     return reason;
   }
   return why_not_writable(place.folder + "/cgroup.procs");

@@ -24,10 +24,9 @@ std::string file_of(pid_t pid, std::string_view name, const Root& root) {
 
 }  // namespace
 
-std::optional<MemoryMeter> MemoryMeter::open(const MemoryCgroup& group) {
-  const std::string& folder = group.limiting_folder();
+std::optional<MemoryMeter> MemoryMeter::open(int version, const std::string& folder) {
   MemoryMeter meter;
-  meter.version_ = group.version();
+  meter.version_ = version;
   const bool v2 = meter.version_ == 2;
   meter.usage_ = Probe(folder + (v2 ? "/memory.current" : "/memory.usage_in_bytes"));
   meter.stat_ = Probe(folder + "/memory.stat");

@@ -214,8 +214,7 @@ class Stepper {
     if (reached(policy_.memory.limit) && !state().kill_at) {
       end_job_by_memory();
     }
-    const bool no_grace = policy_.memory_kills && state().intent == Intent::memory_limit;
-    if (state().kill_at && (reached(policy_.memory.brim) || (no_grace && reached(policy_.memory.limit)))) {
+    if (state().kill_at && state().phase != Phase::killing && reached(policy_.memory.brim)) {
       name_processes();
       state().kill_at = now_;
       begin_killing();
@@ -307,8 +306,10 @@ class Stepper {
 
   void end_job_by_memory() {
     name_processes();
-    if (policy_.memory_kills && state().phase == Phase::running) {
-      begin_stopping(Intent::memory_limit);  // and no further, since there is no grace
+    if (policy_.memory_kills) {
+      state().intent = state().intent.value_or(Intent::memory_limit);  // there may have been a patient stop request
+      state().kill_at = now_;
+      begin_killing();
       return;
     }
     end_job(Intent::memory_limit);

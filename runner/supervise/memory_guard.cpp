@@ -22,10 +22,11 @@ constexpr int kNearShare = 10;
 constexpr int kMostRisk = 4;
 // What the job may use beyond its limit during its grace, where the container has room.
 constexpr std::uint64_t kGraceShare = 8;
-constexpr std::uint64_t kReserveShare = 4;
+constexpr std::uint64_t kReserveShare = 8;
 
 struct Room {
-  std::uint64_t job = 0;   // for the job, in the container
+  std::uint64_t ram = 0;   // for the job, in the container
+  std::uint64_t job = 0;   // with what may be in swap
   std::uint64_t brim = 0;  // nearer than this to the container's limit the kernel's OOM killer may come any moment
 };
 
@@ -35,7 +36,7 @@ std::optional<Room> room_in(const MemoryFacts& facts, std::uint64_t wished_reser
   }
   const std::uint64_t reserve = std::min(wished_reserve, *facts.container_limit / kReserveShare);
   const std::uint64_t whole = *facts.container_limit + facts.swap;
-  return Room{whole - reserve, whole - reserve / 2};
+  return Room{*facts.container_limit - reserve, whole - reserve, whole - reserve / 2};
 }
 
 std::uint64_t brim(std::uint64_t limit, const std::optional<Room>& room) {
@@ -91,10 +92,15 @@ MemoryPlan plan_memory(const MemoryWish& wish, const MemoryFacts& facts) {
     plan.tier = MemoryTier::guard;
   }
   plan.limit = plan.tier == MemoryTier::off ? facts.container_limit : enforced;
+  if (plan.tier == MemoryTier::cgroup) {
+    // The kernel limits memory and swap apart. A limit of the job's own is one of both together, as the guard keeps it.
+    plan.limit = room ? std::optional(std::min(enforced.value_or(room->ram), room->ram)) : enforced;
+    plan.swap = own_counts ? std::optional<std::uint64_t>(0) : std::nullopt;
+  }
   if (wish.tier == MemoryTier::off && own_counts) {
     return refuse("memory: with --memory-tier off nobody would enforce it");
   }
-  plan.of_job = own_counts;
+  plan.of_job = own_counts || !facts.container_limit;
   plan.pids = wish.pids;
   if (plan.tier == MemoryTier::guard) {
     plan.watch.limit = *enforced;

@@ -86,7 +86,9 @@ std::optional<std::uint64_t> MemoryWitness::kills_at_end() {
 
 void MemoryWitness::prepare_to_measure(bool by_job) {
   if (group_ && (exclusive_ || !by_job)) {
-    meter_ = kernel::MemoryMeter::open(*group_);
+    // A limit above may be shared with others: it counts all of them, a limit of the job's own only us.
+    const std::string& folder = by_job ? group_->folders().front() : group_->limiting_folder();
+    meter_ = kernel::MemoryMeter::open(group_->version(), folder);
   }
 }
 

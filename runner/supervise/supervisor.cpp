@@ -98,10 +98,15 @@ class Supervisor {
     }
     kernel::JobCgroupLimits limits;
     limits.memory = plan_.memory.limit;
+    limits.swap = plan_.memory.swap;
     limits.processes = plan_.memory.pids > 0 ? std::optional(plan_.memory.pids) : std::nullopt;
     auto group = plan_.cgroups->make(limits);
-    if (!group) {
+    if (!group && plan_.needs_cgroup) {
       throw std::runtime_error(group.failure().message);
+    }
+    if (!group) {
+      plan_.say("note: the job has no cgroup of its own: " + group.failure().message);
+      return std::nullopt;
     }
     return std::move(*group);
   }
@@ -320,7 +325,8 @@ class Supervisor {
     looking_ = true;
     after_a_moment([this] {
       kernel::Probe::Buffer buffer;
-      if (!state_.main_status && !kernel::is_dying(main_stat_.look(buffer))) {
+      const std::string_view stat = main_stat_.look(buffer);
+      if (!state_.main_status && !stat.empty() && !kernel::is_dying(stat)) {
         memory_.main_process_lives();
       }
       look_for_kills();
@@ -461,7 +467,10 @@ class Supervisor {
     }
     // Looking for them takes some memory, in the kernel too, and what the job has left behind must not get it first: it
     // is stopped for that moment.
-    const bool held = main_status && ballast_ && look.children == kernel::Children::alive && hold_group();
+    if (main_status) {
+      oom_kills_at_end_ = memory_.kills_at_end();
+    }
+    const bool held = main_status && look.children == kernel::Children::alive && memory_has_run_out() && hold_group();
     if (main_status) {
       ballast_.reset();
     }
@@ -471,7 +480,6 @@ class Supervisor {
       if (anybody_left) {
         outcome_.leftover = tree().size();
       }
-      oom_kills_at_end_ = memory_.kills_at_end();
       feed(MainEnded{*main_status});
       tell({.what = Happening::ended, .number = main_status->value, .signaled = main_status->signaled});
     }
@@ -481,6 +489,10 @@ class Supervisor {
     if (!anybody_left) {
       feed(TreeEmpty{});
     }
+  }
+
+  bool memory_has_run_out() const {
+    return ballast_ && policy_.leftovers == Leftovers::kill && memory_.has_seen_kills();
   }
 
   bool hold_group() const { return plan_.launch.place != Placement::ours && kernel::signal_group(job_, SIGSTOP); }
@@ -564,7 +576,8 @@ class Supervisor {
     // Far from every threshold the sum with the page cache will do.
     static constexpr std::uint64_t rough = 4;
     const MemoryWatch& watch = policy_.memory;
-    const std::uint64_t first = watch.limit == 0 ? watch.warn : watch.limit;
+    const bool warned = watch.warn == 0 || state_.memory_warned;
+    const std::uint64_t first = watch.limit == 0 || (!warned && watch.warn < watch.limit) ? watch.warn : watch.limit;
     const TimePoint asked = std::chrono::steady_clock::now();
     const auto used = memory_.used(first - first / rough,
                                    [this] { return kernel::descendants_at_a_glance(kernel::own_pid(), {}, foreign_); });
@@ -624,7 +637,8 @@ class Supervisor {
     memory_.look();
     outcome_.resources = memory_.resources();
     outcome_.resources.memory_limit = plan_.memory.limit;
-    outcome_.resources.memory_tier = plan_.memory.tier;
+    const bool in_cgroup = plan_.memory.tier == MemoryTier::cgroup;
+    outcome_.resources.memory_tier = in_cgroup && !group_ ? MemoryTier::off : plan_.memory.tier;
     outcome_.resources.memory_warned_after = memory_warned_after_;
     outcome_.resources.largest = std::move(largest_);
     Facts facts;

@@ -15,6 +15,7 @@ def test_the_job_is_killed_in_its_own_group(vm, ending, manner, group_kill):
     assert (end.how, end.cause) == (("exit", 137), "oom_killed")
     assert end.report["memory"]["enforced_by"] == "cgroup"
     assert end.resources["oom_kills"] >= 1
+    assert end.report["memory"]["limit_hits"] >= 1
     assert end.resources["memory_limit_bytes"] <= 64 * MIB
     assert result.text("job.groups") == "", "groups are left"
 

@@ -21,8 +21,8 @@ def test_the_job_is_ended_before_the_kernel_kills_the_group(vm, ending, draw, ma
     assert end.how == ("exit", 137), "PID 1 was killed"
     assert end.cause == "memory_limit"
     assert end.report["memory"]["enforced_by"] == "guard"
-    # What is kept for PID 1 and its report: 16M, at most a quarter.
-    assert end.resources["memory_limit_bytes"] == limit * MIB - min(16 * MIB, limit * MIB // 4)
+    # What is kept for PID 1 and its report: 16M, at most an eighth.
+    assert end.resources["memory_limit_bytes"] == limit * MIB - min(16 * MIB, limit * MIB // 8)
     assert end.resources["oom_kills"] == result.event("oom_group_kill") == 0
     # Near the end of what there was, not at a guess.
     assert result.number("job.memory.peak") > limit * MIB // 2

@@ -36,7 +36,9 @@ void add_group(test::Tree& tree, const std::string& folder) {
 }
 
 test::Tree container() {
-  test::Tree tree{{"/proc/self/cgroup", "0::/\n"}, {"/proc/self/mountinfo", v2_mount()}};
+  test::Tree tree{{"/proc/self/cgroup", "0::/\n"},
+                  {"/proc/self/stat", "1 (jobinit) S 0 1 1\n"},
+                  {"/proc/self/mountinfo", v2_mount()}};
   add_group(tree, "/sys/fs/cgroup");
   return tree;
 }
@@ -100,6 +102,15 @@ const std::vector<Row>& rows() {
   static const std::string v1 = "/sys/fs/cgroup/memory";
   static const std::vector<Row> all{
       {"v2, a container with a writable tree", container(), kOurs, kOurs},
+      {"v2, such a container, but not its PID 1", with(container(), "/proc/self/stat", "17 (jobinit) S 1 17 17\n"),
+       ::geteuid() == 0 ? "is not delegated" : kOurs, kOurs},
+      {"v2, where another jobinit is at it",
+       [] {
+         test::Tree tree{{"/proc/self/cgroup", "0::/jobinit.init\n"}, {"/proc/self/mountinfo", v2_mount()}};
+         add_group(tree, v2 + "/jobinit.init");
+         return tree;
+       }(),
+       "another jobinit has divided", "another jobinit has divided"},
       {"v2, the usual container", with(container(), "/proc/self/mountinfo", v2_mount("/", "ro,nosuid")),
        "is mounted read-only", "is mounted read-only"},
       {"v2, the root of the machine", without(container(), v2 + "/cgroup.type"), "the machine's own tree",

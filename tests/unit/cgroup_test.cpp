@@ -305,6 +305,8 @@ TEST(Cgroups, CountWhatHappensToTheGroup) {
   const test::Machine old({{"/v1/memory.failcnt", "9\n"}, {"/v1/memory.oom_control", "oom_kill 2\n"}});
   const MemoryCounters counted = MemoryCgroup::at(1, old.root()("/v1")).counters();
   EXPECT_EQ(counted.limit_hits, 9U);
+  const test::Machine swapping({{"/v1/memory.failcnt", "9\n"}, {"/v1/memory.memsw.failcnt", "30\n"}});
+  EXPECT_EQ(MemoryCgroup::at(1, swapping.root()("/v1")).counters().limit_hits, 39U);
   EXPECT_EQ(counted.oom_kills, 2U);
 }
 

@@ -23,6 +23,7 @@ std::string self() { return std::to_string(::getpid()); }
 test::Tree container_tree() {
   const std::string group = "/sys/fs/cgroup";
   return {{"/proc/self/cgroup", "0::/\n"},
+          {"/proc/self/stat", "1 (jobinit) S 0 1 1\n"},
           {"/proc/self/mountinfo", "36 30 0:31 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"},
           {group + "/cgroup.procs", self() + "\n999999998\n"},
           {group + "/cgroup.type", "domain\n"},

@@ -379,6 +379,7 @@ const Policy kMetered = with(kUsual, [](Policy& policy) {
 // What is reckoned with is 4 GiB/s.
 const Policy kGuarded = with(kUsual, [](Policy& policy) { policy.memory = {3 * kGiB, 4 * kGiB, 5 * kGiB}; });
 const Policy kKilling = with(kGuarded, [](Policy& policy) { policy.memory_kills = true; });
+const Policy kPatientKilling = with(kKilling, [](Policy& policy) { policy.patient = true; });
 const Policy kByUsr1 = with(kGuarded, [](Policy& policy) { policy.memory_signal = SIGUSR1; });
 const Policy kGuardedAndWaiting = with(kGuarded, [](Policy& policy) { policy.leftovers = Leftovers::wait; });
 const Policy kOnlyWarned = with(kUsual, [](Policy& policy) { policy.memory = {2 * kGiB, 0, 0}; });
@@ -632,6 +633,12 @@ const std::vector<Script>& scripts() {
        kKilling,
        {{1s, MemoryUsed{4 * kGiB},
          "killing for=memory timeout=60s memory=1.25s kill=1s rekill=1.02s give_up=11s memory_warned",
+         "WarnMemory(4GiB) SignalJob(19) NameProcesses KillTree"}}},
+      {"memory: by SIGKILL, also after a patient stop request",
+       kPatientKilling,
+       {{1s, SignalArrived{SIGTERM}, "running for=stop forwarded=15 timeout=60s memory=0.75s", "SignalJob(15)"},
+        {1s, MemoryUsed{4 * kGiB},
+         "killing for=stop forwarded=15 timeout=60s memory=1.25s kill=1s rekill=1.02s give_up=11s memory_warned",
          "WarnMemory(4GiB) SignalJob(19) NameProcesses KillTree"}}},
       {"memory: by a signal of one's own",
        kByUsr1,

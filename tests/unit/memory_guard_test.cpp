@@ -130,12 +130,12 @@ INSTANTIATE_TEST_SUITE_P(Wishes, Planned,
                                              {0, kRoom, kBrim}},
                                          Row{"off, asked for", wish({}, MemoryTier::off), killed_as_a_group(512 * kMiB),
                                              MemoryTier::off, 512 * kMiB, kNobody},
-                                         Row{"the reserve is never more than a quarter",
+                                         Row{"the reserve is never more than an eighth",
                                              wish({}, MemoryTier::guard),
                                              container(8 * kMiB),
                                              MemoryTier::guard,
-                                             6 * kMiB,
-                                             {0, 6 * kMiB, 6 * kMiB + 3 * kMiB / 4}},
+                                             7 * kMiB,
+                                             {0, 7 * kMiB, 7 * kMiB + kMiB / 2}},
                                          Row{"a warning at a share of the limit",
                                              wish({}, MemoryTier::automatic, share(0.75)),
                                              container(512 * kMiB),
@@ -173,6 +173,25 @@ TEST(MemoryPlan, SwapIsRoomToo) {
   MemoryFacts facts = killed_as_a_group(512 * kMiB);
   facts.swap = kGiB;
   EXPECT_EQ(plan_memory(wish(), facts).watch.limit, kRoom + kGiB);
+}
+
+// A cgroup's memory.max counts no swap: the container's own would be reached first, and PID 1 with it.
+TEST(MemoryPlan, SwapIsNoRoomForTheMemoryOfACgroup) {
+  MemoryFacts facts = writable(512 * kMiB);
+  facts.swap = kGiB;
+  const MemoryPlan plan = plan_memory(wish(), facts);
+  EXPECT_EQ(plan.limit, kRoom);
+  EXPECT_EQ(plan.swap, std::nullopt) << "what the container may";
+  const MemoryPlan own = plan_memory(wish(size(100 * kMiB)), facts);
+  EXPECT_EQ(own.limit, 100 * kMiB);
+  EXPECT_EQ(own.swap, 0U);
+  EXPECT_EQ(plan_memory(wish({}, MemoryTier::automatic, {}, 7), facts).limit, kRoom) << "with --pids alone";
+}
+
+TEST(MemoryPlan, AWarningWithoutALimitIsOfTheJobsOwnUse) {
+  EXPECT_TRUE(plan_memory(wish({}, MemoryTier::automatic, size(kMiB)), container(std::nullopt)).of_job);
+  EXPECT_FALSE(plan_memory(wish({}, MemoryTier::automatic, size(kMiB)), container(kGiB)).of_job);
+  EXPECT_TRUE(plan_memory(wish(size(kMiB)), container(kGiB)).of_job);
 }
 
 TEST(MemoryPlan, RefusesWhatNobodyCanDo) {

@@ -13,7 +13,7 @@ using testing::Field;
 
 std::optional<std::uint64_t> used(int version, const test::Tree& tree, std::uint64_t good_enough) {
   const test::Machine machine(tree);
-  const auto meter = MemoryMeter::open(MemoryCgroup::at(version, machine.root()("/group")));
+  const auto meter = MemoryMeter::open(version, machine.root()("/group"));
   return meter ? meter->used(good_enough) : std::nullopt;
 }
 
@@ -54,7 +54,7 @@ TEST(MemoryMeter, OfV1) {
 
 TEST(MemoryMeter, SeesTheFilesAsTheyAreNow) {
   const test::Machine machine(kV2);
-  const auto meter = MemoryMeter::open(MemoryCgroup::at(2, machine.root()("/group")));
+  const auto meter = MemoryMeter::open(2, machine.root()("/group"));
   ASSERT_TRUE(meter);
   EXPECT_EQ(meter->used(2000), 1050U);
   test::write_file(machine.root()("/group/memory.current"), "1500\n");

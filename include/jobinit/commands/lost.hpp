@@ -7,15 +7,17 @@
 #include <string>
 
 #include "jobinit/commands/gather.hpp"
+#include "jobinit/deliver/courier.hpp"
 #include "jobinit/kernel/signals.hpp"
 
 namespace jobinit::commands {
 
 class LostRuns {
  public:
-  // All of it must outlive this. `is_stop_request` cuts a delivery short.
+  // All of it must outlive this. Of the options, `is_stop_request` cuts a delivery short; environment and times are set
+  // here.
   LostRuns(const Gathered& gathered, std::span<const std::string> environment, const kernel::SignalState& signals,
-           const kernel::Fd& signalfd, std::function<bool(int)> is_stop_request);
+           const kernel::Fd& signalfd, deliver::CourierOptions options);
 
   // Delivers what there is to every sink, all of it within `time`, unless somebody asks to stop; what could not be
   // delivered stays for the next time. False when something did.
@@ -26,7 +28,7 @@ class LostRuns {
   std::span<const std::string> environment_;
   const kernel::SignalState& signals_;
   const kernel::Fd& signalfd_;
-  std::function<bool(int)> is_stop_request_;
+  deliver::CourierOptions options_;
   std::set<std::string> told_;  // problems, each of which is told once
 };
 

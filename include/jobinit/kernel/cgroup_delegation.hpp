@@ -11,7 +11,8 @@ namespace jobinit::kernel {
 // Why the group may not or cannot be divided, in words that say what is missing; nullopt: it can.
 //
 // v2, it is delegated when one of these holds:
-//   - it is the root of our cgroup namespace, and not of the whole machine: a container with a writable tree;
+//   - it is the root of our cgroup namespace, and not of the whole machine, and we are PID 1: a container with a
+//     writable tree;
 //   - it has the attribute that systemd's Delegate= sets;
 //   - it belongs to our user, who is not root, and the group above belongs to another: a delegation made by chown(2). A
 //     group below that is some manager's of the same user, such as systemd --user.

@@ -14,8 +14,8 @@ namespace jobinit::kernel {
 // Of a cgroup; looking allocates nothing.
 class MemoryMeter {
  public:
-  // Of the group with the limit; nullopt where its usage cannot be read.
-  static std::optional<MemoryMeter> open(const MemoryCgroup& group);
+  // nullopt where its usage cannot be read.
+  static std::optional<MemoryMeter> open(int version, const std::string& folder);
 
   // Bytes in use without what the kernel can take back: clean and dirty page cache, dentries and inodes (v1: all of the
   // kernel's own, of which it does not say how much could go). Memory in swap is in use. Up to `good_enough` the answer

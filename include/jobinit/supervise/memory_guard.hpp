@@ -43,6 +43,7 @@ struct MemoryPlan {
   MemoryTier tier = MemoryTier::off;   // never `automatic`
   std::uint64_t pids = 0;              // as wished; only with the tier `cgroup`
   std::optional<std::uint64_t> limit;  // bytes that the job may use; nullopt: nobody limits it
+  std::optional<std::uint64_t> swap;   // tier `cgroup`: beyond it; nullopt: what the container may
   MemoryWatch watch;
   bool of_job = false;  // what is watched is the job's own use, where the container has others
   std::string note;     // what the user should know of it; empty: nothing

@@ -34,6 +34,7 @@ class MemoryWitness {
   void watch_for_kills();
   // Whether the OOM killer has struck since the last call.
   bool see_whether_killed();
+  bool has_seen_kills() const { return seen_ > before_.oom_kills.value_or(0); }
   // What was counted so far has not been the main process.
   void main_process_lives() { outlived_ = seen_; }
   // When the main process' status is known: how many there were since; nullopt where nobody was told when they were.

@@ -23,6 +23,7 @@ struct RunPlan {
   std::optional<kernel::MemoryCgroup> container;  // the cgroup we are in, where there is one to be seen
   MemoryPlan memory;                              // how its limit is enforced; the policy holds what is watched
   kernel::JobCgroups* cgroups = nullptr;          // where the job's own cgroup is made, in the tier `cgroup`
+  bool needs_cgroup = false;                      // it is not started without one
   bool notify = false;                            // give the job a $NOTIFY_SOCKET
   std::size_t tail = 0;                           // bytes of last words to keep
   std::function<void(const std::string&)> say = [](const std::string&) {
