@@ -68,3 +68,16 @@ def test_a_good_job_in_a_tree_that_may_be_written_to(vm, ending):
     assert (end.how, end.cause, end.resources["oom_kills"]) == (("exit", 0), "success", 0)
     assert end.resources["memory_limit_bytes"] <= 64 * MIB
     assert result.text("job.groups") == "", "groups are left"
+
+
+def test_a_fork_bomb_does_not_outrun_its_end(vm, ending):
+    """cgroup.kill reaches also who is being forked."""
+    result = vm("""
+        group job memory.max=128M pids.max=400
+        contain job --writable -- --timeout 2s --stop-grace 2500ms -- \\
+            sh -c 'trap "" TERM; bomb() { while :; do bomb & done; }; bomb 2>/dev/null'
+    """)
+    end = ending(result)
+    assert (end.how, end.cause) == (("exit", 124), "timeout")
+    assert end.report["processes"]["unkillable"] is False
+    assert result.text("job.groups") == "", "groups are left, and so somebody lives in them"
