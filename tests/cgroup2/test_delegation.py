@@ -75,9 +75,10 @@ def test_a_fork_bomb_does_not_outrun_its_end(vm, ending):
     result = vm("""
         group job memory.max=128M pids.max=400
         contain job --writable -- --timeout 2s --stop-grace 2500ms -- \\
-            sh -c 'trap "" TERM; bomb() { while :; do bomb & done; }; bomb 2>/dev/null'
+            sh -c 'trap "" TERM; bomb() { while :; do bomb & done; }; (bomb) 2>/dev/null & exec sleep 1000'
     """)
     end = ending(result)
     assert (end.how, end.cause) == (("exit", 124), "timeout")
     assert end.report["processes"]["unkillable"] is False
+    assert end.report["processes"]["killed"] > 1
     assert result.text("job.groups") == "", "groups are left, and so somebody lives in them"
