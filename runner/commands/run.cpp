@@ -58,6 +58,11 @@ supervise::Policy make_policy(const cli::Settings& settings) {
   return policy;
 }
 
+// Whether the job is not to run without a cgroup of its own.
+bool asks_for_cgroup(const cli::Settings& settings) {
+  return settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
+}
+
 supervise::ExitPolicy make_exit_policy(const cli::Settings& settings) {
   return {settings.success_codes, settings.exit_code, settings.remap_exit};
 }
@@ -192,7 +197,7 @@ class Run {
     if (gathered_.drop_in && !gathered_.drop_in->asked) {
       return;  // the peer minds no memory
     }
-    const bool asked = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
+    const bool asked = asks_for_cgroup(settings);
     const supervise::MemoryWish wish{settings.memory, settings.memory_tier, settings.memory_reserve,
                                      settings.memory_warn, settings.pids};
     supervise::MemoryFacts facts = supervise::look_at_container(container_, asked || !settings.memory.none(), asked);
@@ -361,7 +366,7 @@ class Run {
     plan.container = container_;
     plan.memory = memory_;
     plan.cgroups = cgroups_ ? &*cgroups_ : nullptr;
-    plan.needs_cgroup = settings.memory_tier == MemoryTier::cgroup || settings.pids > 0;
+    plan.needs_cgroup = asks_for_cgroup(settings);
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.tail = settings.tail;

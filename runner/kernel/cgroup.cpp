@@ -31,13 +31,9 @@ std::optional<std::uint64_t> number_in(const std::string& path) {
   return content ? number(*content) : std::nullopt;
 }
 
-// The value of "key value" in a file of such lines.
-std::optional<std::uint64_t> value_in(const std::string& path, std::string_view key) {
-  const auto content = read_file(path);
-  if (!content) {
-    return std::nullopt;
-  }
-  for (const std::string& line : split(*content, "\n")) {
+// The value of "key value" in the content of a file of such lines.
+std::optional<std::uint64_t> value_of(const Result<std::string>& content, std::string_view key) {
+  for (const std::string& line : split(content ? *content : "", "\n")) {
     if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
       return number(std::string_view(line).substr(key.size()));
     }
@@ -111,16 +107,22 @@ MemoryCgroup MemoryCgroup::at(int version, std::string folder) {
   return group;
 }
 
-std::optional<std::uint64_t> MemoryCgroup::limit() const {
-  const std::uint64_t tightest = limit_of(limiting_folder(), version_);
-  return tightest == kNoLimit ? std::nullopt : std::optional(tightest);
+MemoryCgroup::Tightest MemoryCgroup::tightest() const {
+  Tightest found{&folders_.front(), kNoLimit};
+  for (const std::string& folder : folders_) {
+    if (const std::uint64_t here = limit_of(folder, version_); here < found.bytes) {
+      found = {&folder, here};
+    }
+  }
+  return found;
 }
 
-const std::string& MemoryCgroup::limiting_folder() const {
-  return *std::min_element(folders_.begin(), folders_.end(), [this](const std::string& a, const std::string& b) {
-    return limit_of(a, version_) < limit_of(b, version_);
-  });
+std::optional<std::uint64_t> MemoryCgroup::limit() const {
+  const std::uint64_t bytes = tightest().bytes;
+  return bytes == kNoLimit ? std::nullopt : std::optional(bytes);
 }
+
+const std::string& MemoryCgroup::limiting_folder() const { return *tightest().folder; }
 
 std::uint64_t MemoryCgroup::swap_room() const {
   const auto meminfo = read_file(root_("/proc/meminfo"));
@@ -147,8 +149,9 @@ bool MemoryCgroup::kills_group() const {
 
 MemoryCounters MemoryCgroup::counters() const {
   const std::string& folder = folders_.front();
+  const auto events = read_file(oom_file());
   MemoryCounters counters;
-  counters.oom_kills = oom_kills();
+  counters.oom_kills = value_of(events, "oom_kill");
   if (version_ == 1) {
     // Where there is no room in swap either, it is the limit of both together that is hit.
     const auto both = number_in(folder + "/memory.memsw.failcnt");
@@ -158,8 +161,8 @@ MemoryCounters MemoryCgroup::counters() const {
     }
     return counters;
   }
-  counters.limit_hits = value_in(folder + "/memory.events", "max");
-  counters.throttled = value_in(folder + "/memory.events", "high");
+  counters.limit_hits = value_of(events, "max");
+  counters.throttled = value_of(events, "high");
   if (const auto pressure = read_file(folder + "/memory.pressure")) {
     counters.stalled_some = stalled(*pressure, "some");
     counters.stalled_full = stalled(*pressure, "full");
@@ -196,7 +199,7 @@ std::string MemoryCgroup::oom_file() const {
 }
 
 std::optional<std::uint64_t> MemoryCgroup::oom_kills_in(const std::string& oom_file) {
-  return value_in(oom_file, "oom_kill");
+  return value_of(read_file(oom_file), "oom_kill");
 }
 
 bool MemoryCgroup::exclusive(const std::set<pid_t>& known) const {

@@ -313,8 +313,18 @@ std::size_t kill_tree(Leader leader, const std::set<pid_t>& except) {
 
 namespace {
 
-void write_oom_score_adj(const char* path, int value) {
-  const int file = ::open(path, O_WRONLY | O_CLOEXEC);
+constexpr int kNeverTaken = -1000;  // proc(5), oom_score_adj
+
+std::optional<int> own_oom_score_adj() {
+  const auto text = read_file("/proc/self/oom_score_adj");
+  const auto value = text ? parse_integer(*text, kNeverTaken, -kNeverTaken) : error("");
+  return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+}
+
+}  // namespace
+
+void set_own_oom_score_adj(int value) {
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (file < 0) {
     return;
   }
@@ -326,18 +336,6 @@ void write_oom_score_adj(const char* path, int value) {
   }
   ::close(file);
 }
-
-constexpr int kNeverTaken = -1000;  // proc(5), oom_score_adj
-
-std::optional<int> own_oom_score_adj() {
-  const auto text = read_file("/proc/self/oom_score_adj");
-  const auto value = text ? parse_integer(*text, kNeverTaken, -kNeverTaken) : error("");
-  return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
-}
-
-}  // namespace
-
-void set_own_oom_score_adj(int value) { write_oom_score_adj("/proc/self/oom_score_adj", value); }
 
 Fd open_own_oom_score_adj() { return Fd(::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)); }
 

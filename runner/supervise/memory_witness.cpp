@@ -24,13 +24,15 @@ std::string why_no_cgroup() {
 MemoryFacts look_at_container(const std::optional<kernel::MemoryCgroup>& group, bool wished, bool asked) {
   MemoryFacts facts;
   facts.can_measure = group || kernel::has_procfs();
-  if (!group) {
-    facts.no_cgroup = why_no_cgroup();
-    return facts;
+  if (group) {
+    facts.container_limit = group->limit();
   }
-  facts.container_limit = group->limit();
   if (!facts.container_limit && !wished) {
     facts.no_cgroup = "nobody needs one";  // and so nobody looks
+    return facts;
+  }
+  if (!group) {
+    facts.no_cgroup = why_no_cgroup();
     return facts;
   }
   if (const auto reason = kernel::why_not_ours(group->place(), asked, {})) {

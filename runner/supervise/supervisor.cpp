@@ -467,11 +467,10 @@ class Supervisor {
     }
     // Looking for them takes some memory, in the kernel too, and what the job has left behind must not get it first: it
     // is stopped for that moment.
+    bool held = false;
     if (main_status) {
       oom_kills_at_end_ = memory_.kills_at_end();
-    }
-    const bool held = main_status && look.children == kernel::Children::alive && memory_has_run_out() && hold_group();
-    if (main_status) {
+      held = look.children == kernel::Children::alive && memory_has_run_out() && hold_group();
       ballast_.reset();
     }
     const bool anybody_left = look.children == kernel::Children::alive && (foreign_.empty() || !tree().empty());

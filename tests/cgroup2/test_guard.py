@@ -99,3 +99,30 @@ def test_an_init_that_may_ask_to_be_spared_needs_no_guard(vm, ending):
     assert (end.how, end.cause) == (("exit", 137), "oom_killed")
     assert end.report["memory"]["enforced_by"] == "kernel"
     assert end.report["memory"]["oom_evidence"] == "at_end"
+
+
+def test_what_is_kept_from_the_job_can_be_set(vm, ending):
+    result = vm("""
+        group job memory.max=64M memory.oom.group=1
+        contain job -- --memory-reserve 4M -- hog hold 16M
+    """)
+    end = ending(result)
+    assert (end.how, end.cause) == (("exit", 0), "success")
+    assert end.report["memory"]["enforced_by"] == "guard"
+    assert end.resources["memory_limit_bytes"] == 60 * MIB
+
+
+def test_only_the_init_is_spared(vm):
+    """Not the job, under its own name or a peer's: nothing could be taken from it any more."""
+    result = vm("""
+        echo 0 >/proc/self/oom_score_adj
+        show='cat /proc/self/oom_score_adj /proc/$PPID/oom_score_adj'
+        jobinit -- sh -c "$show" >own
+        ln -s "$(which jobinit)" tini
+        JOBINIT_NAME=feed ./tini -s -- sh -c "$show" >peer
+        ./tini -s -- sh -c "$show" >peer.alone
+        rm tini
+    """)
+    assert result.text("own").split() == ["500", "-1000"]
+    assert result.text("peer").split() == ["0", "-1000"]
+    assert result.text("peer.alone").split() == ["0", "0"]

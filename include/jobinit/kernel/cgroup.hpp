@@ -65,6 +65,12 @@ class MemoryCgroup {
   bool exclusive(const std::set<pid_t>& known = {}) const;
 
  private:
+  struct Tightest {
+    const std::string* folder;
+    std::uint64_t bytes;
+  };
+  Tightest tightest() const;
+
   int version_ = 2;
   std::vector<std::string> folders_;
   Root root_;
