@@ -19,29 +19,31 @@ using deliver::Sink;
 
 constexpr std::size_t kLargestReport = 16 << 20;
 
-// Sends to the network sinks among `sinks` and tells each one's fate as soon as it is known.
-void send(const std::vector<Sink>& sinks, const report::Document& report, Duration timeout,
-          const std::function<void(const Answer&)>& on_answer) {
-  std::vector<deliver::HttpRequest> requests;
+// Tells all `sinks`, and each one's fate as soon as it is known.
+void send(const std::vector<Sink>& sinks, const deliver::Event& event, Duration timeout,
+          deliver::Environment environment, const std::function<void(const Answer&)>& on_answer) {
+  std::vector<deliver::Parcel> parcels;
   std::vector<std::size_t> owners;
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     if (!sinks[i].kind->network()) {
+      const auto written = sinks[i].kind->write(sinks[i], event, 10s);
+      on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
       continue;
     }
-    auto request = sinks[i].kind->request(sinks[i], report);
-    if (!request) {
-      on_answer({i, false, request.failure().message});
+    auto messages = sinks[i].kind->request(sinks[i], event, environment);
+    if (!messages) {
+      on_answer({i, false, messages.failure().message});
       continue;
     }
-    requests.push_back(std::move(*request));
+    parcels.push_back({std::move(*messages), event.id});
     owners.push_back(i);
   }
-  deliver::send_all(requests, timeout, [&](const deliver::HttpResult& result) {
-    on_answer({owners[result.request], result.ok, result.detail});
+  deliver::send_all(parcels, timeout, [&](const deliver::Sent& sent) {
+    on_answer({owners[sent.parcel], sent.ok, sent.detail});
   });
 }
 
-int serve_request() {
+int serve_request(deliver::Environment environment) {
   const auto text = kernel::read_all(0, "standard input", kLargestReport);
   const auto request = text ? deliver::decode_request(*text) : Result<deliver::Request>(text.failure());
   if (!request) {
@@ -57,12 +59,12 @@ int serve_request() {
     }
     sinks.push_back(std::move(*sink));
   }
-  send(sinks, request->report, request->timeout,
+  send(sinks, request->event, request->timeout, environment,
        [](const Answer& answer) { kernel::write_patiently(1, deliver::encode_answer(answer), 1s); });
   return 0;
 }
 
-int deliver_saved(const Gathered& gathered) {
+int deliver_saved(const Gathered& gathered, deliver::Environment environment) {
   const std::string& path = gathered.arguments.operands.front();
   const auto text =
       path == "-" ? kernel::read_all(0, "standard input", kLargestReport) : kernel::read_file(path, kLargestReport);
@@ -75,21 +77,21 @@ int deliver_saved(const Gathered& gathered) {
     tell(fmt::format("{}: {}", path, report.failure().message));
     return 125;
   }
+  const deliver::Event event = deliver::finished_event(*report);
+  std::vector<Sink> sinks;
+  for (const Sink& sink : gathered.sinks) {
+    if (sink.filter.passes(event)) {
+      sinks.push_back(sink);
+    }
+  }
   std::size_t failed = 0;
   const auto on_answer = [&](const Answer& answer) {
-    const std::string& shown = gathered.sinks.at(answer.sink).shown;
+    const std::string& shown = sinks.at(answer.sink).shown;
     failed += answer.delivered ? 0 : 1;
     tell(answer.delivered ? fmt::format("report delivered to {}", shown)
                           : fmt::format("report to {} not delivered: {}", shown, answer.detail));
   };
-  for (std::size_t i = 0; i < gathered.sinks.size(); ++i) {
-    if (gathered.sinks[i].kind->network()) {
-      continue;
-    }
-    const auto written = gathered.sinks[i].kind->write(gathered.sinks[i], *report, 10s);
-    on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
-  }
-  send(gathered.sinks, *report, gathered.resolved.settings.report_timeout, on_answer);
+  send(sinks, event, gathered.resolved.settings.report_timeout, environment, on_answer);
   return failed == 0 ? 0 : 1;
 }
 
@@ -99,7 +101,7 @@ int deliver(const Invocation& invocation) {
   kernel::hide_memory(true);  // URLs with credentials are in here
   try {
     if (invocation.arguments.size() == 1 && invocation.arguments.front() == "--request") {
-      return serve_request();
+      return serve_request(invocation.environment);
     }
     // "deliver REPORT --report-to SINK" reads better than the other way round: the report may come first.
     std::vector<std::string> arguments(invocation.arguments.begin(), invocation.arguments.end());
@@ -124,7 +126,7 @@ int deliver(const Invocation& invocation) {
     for (const std::string& problem : gathered.problems) {
       tell(problem);
     }
-    return gathered.problems.empty() ? deliver_saved(gathered) : 125;
+    return gathered.problems.empty() ? deliver_saved(gathered, invocation.environment) : 125;
   } catch (const std::exception& failure) {
     tell(fmt::format("deliver: {}", failure.what()));
     return 125;

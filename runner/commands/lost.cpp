@@ -37,7 +37,8 @@ bool LostRuns::report_all(const std::string& folder, Duration time) {
     options.not_later_than = until;
     bool delivered = true;
     for (const deliver::Delivery& one :
-         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, run.report, options, signals_, signalfd_)) {
+         deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, deliver::finished_event(run.report), options,
+                              signals_, signalfd_)) {
       if (!one.delivered) {
         delivered = false;
         problems.push_back(fmt::format("report to {} not delivered, to be tried again: {}", one.sink, one.detail));

@@ -454,8 +454,8 @@ class Run {
     options.not_later_than = outcome.platform_kill_at;
     options.oom_score_adj = own_oom_score_adj_;
     options.own_oom_score_adj = &oom_score_;
-    const auto deliveries =
-        deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, document, options, signals_, signalfd);
+    const auto deliveries = deliver::deliver_all(gathered_.sinks, gathered_.sink_texts,
+                                                 deliver::finished_event(document), options, signals_, signalfd);
     for (const deliver::Delivery& delivery : deliveries) {
       if (!delivery.delivered) {
         tell(fmt::format("report to {} not delivered: {}", delivery.sink, delivery.detail));

@@ -43,14 +43,14 @@ class Errand {
   Errand& operator=(const Errand&) = delete;
 
   // The answers, one a line, as far as they came; an error when there was no process to give any.
-  Result<std::string> run(const std::vector<std::string>& sinks, const report::Document& report) {
+  Result<std::string> run(const std::vector<std::string>& sinks, const Event& event) {
     const TimePoint now = std::chrono::steady_clock::now();
     deadline_ = now + options_.timeout + kKillMargin;
     if (options_.not_later_than) {
       deadline_ = std::min(deadline_, *options_.not_later_than - kKillMargin);
     }
     const Duration allowed = std::max<Duration>(deadline_ - now - kKillMargin, kKillMargin);
-    auto request = kernel::make_memory_file(encode_request(sinks, report, allowed));
+    auto request = kernel::make_memory_file(encode_request(sinks, event, allowed));
     auto pipe = kernel::make_pipe();
     if (!request) {
       return request.failure();
@@ -181,38 +181,41 @@ Duration patience_for_readers(const CourierOptions& options) {
   return std::clamp<Duration>(left / 4, Duration::zero(), kReaderPatience);
 }
 
-Delivery write_local(const Sink& sink, const report::Document& report, Duration patience) {
-  const auto written = sink.kind->write(sink, report, patience);
+Delivery write_local(const Sink& sink, const Event& event, Duration patience) {
+  const auto written = sink.kind->write(sink, event, patience);
   return {sink.shown, static_cast<bool>(written), written ? "" : written.failure().message};
 }
 
 }  // namespace
 
 std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vector<std::string>& texts,
-                                  const report::Document& report, const CourierOptions& options,
-                                  const kernel::SignalState& signals, const kernel::Fd& signalfd) {
-  std::vector<Delivery> results(sinks.size());
+                                  const Event& event, const CourierOptions& options, const kernel::SignalState& signals,
+                                  const kernel::Fd& signalfd) {
+  std::vector<Delivery> results;
   std::vector<std::string> network;
   std::vector<std::size_t> indexes;
   // Local first: a file is written whatever the network does.
   for (std::size_t i = 0; i < sinks.size(); ++i) {
+    if (!sinks[i].filter.passes(event)) {
+      continue;
+    }
     if (sinks[i].kind->network()) {
-      results[i] = {sinks[i].shown, false, "no answer in time"};
+      indexes.push_back(results.size());
+      results.push_back({sinks[i].shown, false, "no answer in time"});
       network.push_back(texts[i]);
-      indexes.push_back(i);
       continue;
     }
     try {
-      results[i] = write_local(sinks[i], report, patience_for_readers(options));
+      results.push_back(write_local(sinks[i], event, patience_for_readers(options)));
     } catch (const std::exception& failure) {
-      results[i] = {sinks[i].shown, false, failure.what()};
+      results.push_back({sinks[i].shown, false, failure.what()});
     }
   }
   if (network.empty()) {
     return results;
   }
   try {
-    const auto answers = Errand(options, signals, signalfd).run(network, report);
+    const auto answers = Errand(options, signals, signalfd).run(network, event);
     for (const std::size_t i : indexes) {
       if (!answers) {
         results[i].detail = answers.failure().message;

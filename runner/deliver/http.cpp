@@ -35,9 +35,10 @@ struct List {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
-// One request and its attempts.
+// One parcel, and the attempts at the message that is on its way.
 struct Transfer {
-  const HttpRequest* request = nullptr;
+  const Parcel* parcel = nullptr;
+  std::size_t message = 0;
   std::unique_ptr<CURL, Easy> handle;
   std::unique_ptr<curl_slist, List> headers;
   std::string answer;
@@ -75,10 +76,9 @@ std::string describe(const Transfer& transfer, CURLcode code, long status) {
 
 class Sender {
  public:
-  Sender(std::span<const HttpRequest> requests, Duration timeout,
-         const std::function<void(const HttpResult&)>& on_result)
+  Sender(std::span<const Parcel> parcels, Duration timeout, const std::function<void(const Sent&)>& on_sent)
       : deadline_(Clock::now() + timeout),
-        on_result_(on_result),
+        on_sent_(on_sent),
         multi_(curl_multi_init()),
         random_(std::random_device{}()) {
     std::vector<std::string> environment;
@@ -86,9 +86,9 @@ class Sender {
       environment.emplace_back(*entry);
     }
     trust_ = find_trust_store(environment);
-    transfers_.resize(requests.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      transfers_[i].request = &requests[i];
+    transfers_.resize(parcels.size());
+    for (std::size_t i = 0; i < parcels.size(); ++i) {
+      transfers_[i].parcel = &parcels[i];
       transfers_[i].next_attempt = Clock::now();
     }
   }
@@ -102,6 +102,11 @@ class Sender {
   Sender& operator=(const Sender&) = delete;
 
   void run() {
+    for (std::size_t i = 0; i < transfers_.size(); ++i) {
+      if (transfers_[i].parcel->messages.empty()) {
+        settle(i, true, "");
+      }
+    }
     while (unsettled() && Clock::now() < deadline_) {
       start_due();
       int running = 0;
@@ -154,8 +159,13 @@ class Sender {
   }
 
   void start(Transfer& transfer) {
+    const Message& message = transfer.parcel->messages[transfer.message];
+    if (!std::holds_alternative<HttpRequest>(message)) {
+      settle(static_cast<std::size_t>(&transfer - transfers_.data()), false, "no datagrams can be sent yet");
+      return;
+    }
     if (!transfer.handle) {
-      prepare(transfer);
+      prepare(transfer, std::get<HttpRequest>(message));
     }
     ++transfer.attempts;
     transfer.answer.clear();
@@ -167,10 +177,9 @@ class Sender {
     curl_multi_add_handle(multi_.get(), transfer.handle.get());
   }
 
-  void prepare(Transfer& transfer) const {
+  void prepare(Transfer& transfer, const HttpRequest& request) const {
     CURL* handle = curl_easy_init();
     transfer.handle.reset(handle);
-    const HttpRequest& request = *transfer.request;
     curl_slist* headers = nullptr;
     for (const auto& [name, value] : request.headers) {
       headers = curl_slist_append(headers, fmt::format("{}: {}", name, value).c_str());
@@ -230,7 +239,13 @@ class Sender {
   void conclude(Transfer& transfer, CURLcode code, long status) {
     const auto index = static_cast<std::size_t>(&transfer - transfers_.data());
     if (code == CURLE_OK && status >= 200 && status < 300) {
-      return settle(index, true, "");
+      if (++transfer.message == transfer.parcel->messages.size()) {
+        return settle(index, true, "");
+      }
+      transfer.handle.reset();
+      transfer.attempts = 0;
+      transfer.next_attempt = Clock::now();
+      return;
     }
     transfer.last_failure = describe(transfer, code, status);
     // Full jitter: a gateway that comes back must not meet every job of the hour at the same moment.
@@ -244,11 +259,11 @@ class Sender {
 
   void settle(std::size_t index, bool ok, const std::string& detail) {
     transfers_[index].settled = true;
-    on_result_({index, ok, detail});
+    on_sent_({index, ok, detail});
   }
 
   Clock::time_point deadline_;
-  const std::function<void(const HttpResult&)>& on_result_;
+  const std::function<void(const Sent&)>& on_sent_;
   std::unique_ptr<CURLM, Multi> multi_;
   std::vector<Transfer> transfers_;
   TrustStore trust_;
@@ -257,10 +272,9 @@ class Sender {
 
 }  // namespace
 
-void send_all(std::span<const HttpRequest> requests, Duration timeout,
-              const std::function<void(const HttpResult&)>& on_result) {
+void send_all(std::span<const Parcel> parcels, Duration timeout, const std::function<void(const Sent&)>& on_sent) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  Sender(requests, timeout, on_result).run();
+  Sender(parcels, timeout, on_sent).run();
   curl_global_cleanup();
 }
 

@@ -14,11 +14,14 @@ constexpr std::int64_t kLongestTimeoutMs = 100LL * 366 * 24 * 3600 * 1000;  // w
 
 }  // namespace
 
-std::string encode_request(const std::vector<std::string>& sinks, const Document& report, Duration timeout) {
+std::string encode_request(const std::vector<std::string>& sinks, const Event& event, Duration timeout) {
   Document document;
   document["sinks"] = sinks;
   document["timeout_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  document["report"] = report;
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(event.time.time_since_epoch());
+  document["event"] = {
+      {"kind", event_name(event.kind)}, {"time_ms", since.count()}, {"id", event.id}, {"text", event.text}};
+  document["report"] = event.report;
   return document.dump(-1, ' ', false, Document::error_handler_t::replace);
 }
 
@@ -32,7 +35,17 @@ Result<Request> decode_request(std::string_view text) {
       return error("not a delivery request: no such time-out");
     }
     request.timeout = std::chrono::milliseconds(timeout.get<std::int64_t>());
-    request.report = document.at("report");
+    const Document& event = document.at("event");
+    const auto kind = event_from_name(event.at("kind").get<std::string>());
+    const Document& time = event.at("time_ms");
+    if (!kind || !time.is_number_integer() || time < -kLongestTimeoutMs || time > kLongestTimeoutMs) {
+      return error("not a delivery request: no such event");
+    }
+    request.event.kind = *kind;
+    request.event.time = std::chrono::system_clock::time_point(std::chrono::milliseconds(time.get<std::int64_t>()));
+    request.event.id = event.at("id").get<std::string>();
+    request.event.text = event.at("text").get<std::string>();
+    request.event.report = document.at("report");
     return request;
   } catch (const Document::exception& failure) {
     // The library's text repeats what it read last, which may be a password.

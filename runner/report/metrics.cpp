@@ -75,6 +75,16 @@ std::string prometheus_text(const Document& report, bool with_job_label) {
     common["job"] = job_name(report);
   }
   Gauges gauges(common);
+  const Document cause = at(report, "outcome", "cause");
+  const auto outcome = report.find("outcome");
+  const bool running = outcome != report.end() && outcome->is_null();
+  gauges.set("jobinit_job_running", "1 while the job runs, 0 once it has ended.", running ? 1 : 0, {});
+  if (const auto started = epoch_seconds(at(report, "times", "started_at"))) {
+    gauges.set("jobinit_job_last_start_timestamp_seconds", "When the last run started.", *started, {});
+  }
+  if (running) {
+    return gauges.text();  // all others tell of a run that has ended
+  }
   gauges.set("jobinit_job_last_exit_code", "Exit code of the last run, as the container gave it.",
              at(report, "outcome", "exit_code"));
   gauges.set("jobinit_job_duration_seconds", "Wall-clock time that the last run took.",
@@ -99,17 +109,12 @@ std::string prometheus_text(const Document& report, bool with_job_label) {
              at(report, "resources", "cpu_system_seconds"));
   gauges.set("jobinit_job_oom_kills", "Processes that the kernel's OOM killer killed during the last run.",
              at(report, "resources", "oom_kills"));
-  gauges.set("jobinit_job_running", "1 while the job runs, 0 once it has ended.", 0, {});
-  if (const auto started = epoch_seconds(at(report, "times", "started_at"))) {
-    gauges.set("jobinit_job_last_start_timestamp_seconds", "When the last run started.", *started, {});
-  }
   if (const auto ended = epoch_seconds(at(report, "times", "ended_at"))) {
     gauges.set("jobinit_job_last_completion_timestamp_seconds", "When the last run ended, whatever way.", *ended, {});
     if (at(report, "outcome", "success") == true) {
       gauges.set("jobinit_job_last_success_timestamp_seconds", "When the last successful run ended.", *ended, {});
     }
   }
-  const Document cause = at(report, "outcome", "cause");
   for (const std::string_view name : cause_names()) {
     gauges.set("jobinit_job_outcome", "1 for the cause that the last run ended for, 0 for every other.",
                cause == std::string(name) ? 1 : 0, {{"cause", std::string(name)}});

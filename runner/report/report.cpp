@@ -17,16 +17,6 @@ double seconds(Duration duration) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1e6;
 }
 
-// RFC 3339 in UTC, with milliseconds.
-std::string timestamp(std::chrono::system_clock::time_point when) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
-  const std::time_t whole = since / 1000;
-  std::tm parts{};
-  ::gmtime_r(&whole, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, since % 1000);
-}
-
 template <typename T>
 Document or_null(const std::optional<T>& value) {
   return value ? Document(*value) : Document(nullptr);
@@ -296,6 +286,22 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
                          {"leftover", outcome.leftover},
                          {"killed", outcome.killed},
                          {"unkillable", outcome.unkillable}};
+  return report;
+}
+
+std::string timestamp(std::chrono::system_clock::time_point when) {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count();
+  const std::time_t whole = since / 1000;
+  std::tm parts{};
+  ::gmtime_r(&whole, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, since % 1000);
+}
+
+Document make_progress_report(const Subject& subject, const supervise::Outcome& so_far) {
+  Document report = make_report(subject, so_far);
+  report["outcome"] = nullptr;
+  report["times"]["ended_at"] = nullptr;
   return report;
 }
 

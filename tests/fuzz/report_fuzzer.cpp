@@ -2,6 +2,7 @@
 // tell it answers with an error: one that throws would take the other sinks' deliveries with it.
 #include <nlohmann/json.hpp>
 
+#include "jobinit/deliver/event.hpp"
 #include "jobinit/deliver/sink.hpp"
 #include "jobinit/report/metrics.hpp"
 #include "jobinit/report/report.hpp"
@@ -37,12 +38,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = report::parse_report(report->dump());
   require(again && *again == *report, "a report can be written and read back");
   static const deliver::Sink termination_log = sink("termination-log:/dev/null");
-  (void)termination_log.kind->write(termination_log, *report, Duration::zero());
+  (void)termination_log.kind->write(termination_log, deliver::finished_event(*report), Duration::zero());
   static const deliver::Sink pushgateway = sink("pushgateway+http://host:9091/region/eu");
-  if (const auto request = pushgateway.kind->request(pushgateway, *report)) {
-    require(request->url.starts_with("http://host:9091/metrics/job"), "the request goes to the Pushgateway");
-    require(request->url.find_first_of(" \r\n?#") == std::string::npos, "the URL is one");
-    check_metrics(request->body);
+  if (const auto messages = pushgateway.kind->request(pushgateway, deliver::finished_event(*report), {})) {
+    for (const deliver::Message& message : *messages) {
+      const auto& request = std::get<deliver::HttpRequest>(message);
+      require(request.url.starts_with("http://host:9091/metrics/job"), "the request goes to the Pushgateway");
+      require(request.url.find_first_of(" \r\n?#") == std::string::npos, "the URL is one");
+      check_metrics(request.body);
+    }
   }
   return 0;
 }

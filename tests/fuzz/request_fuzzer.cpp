@@ -10,9 +10,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = fuzz::as_text(data, size);
   if (const auto request = deliver::decode_request(text)) {
     const auto again =
-        deliver::decode_request(deliver::encode_request(request->sinks, request->report, request->timeout));
+        deliver::decode_request(deliver::encode_request(request->sinks, request->event, request->timeout));
     fuzz::require(again && again->sinks == request->sinks && again->timeout == request->timeout &&
-                      again->report == request->report,
+                      again->event.report == request->event.report && again->event.kind == request->event.kind &&
+                      again->event.time == request->event.time && again->event.id == request->event.id &&
+                      again->event.text == request->event.text,
                   "a request can be sent on");
   }
   if (const auto answer = deliver::decode_answer(text)) {

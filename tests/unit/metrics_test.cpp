@@ -41,6 +41,13 @@ Document ended_by(Cause cause) {
   return make_report(test::sample_subject(), outcome);
 }
 
+TEST(Metrics, OfARunThatGoesOnTellThatItDoes) {
+  const Document report = make_progress_report(test::sample_subject(), test::sample_outcome());
+  const std::map<std::string, double> expected{{"jobinit_job_running", 1},
+                                               {"jobinit_job_last_start_timestamp_seconds", 1700000000.25}};
+  EXPECT_EQ(samples(prometheus_text(report, false)), expected) << "the rest is of the last run that has ended";
+}
+
 TEST(Metrics, HaveEveryFigure) {
   std::map<std::string, double> expected{
       {"jobinit_job_last_exit_code", 0},

@@ -97,6 +97,9 @@ TEST(Report, OfALostRunIsToldWhenItIsFound) {
   supervise::Outcome so_far;
   so_far.started_at = std::chrono::system_clock::time_point(1764000000s);
   const Document kept = make_lost_report(test::sample_subject(), so_far);
+  const Document progress = make_progress_report(test::sample_subject(), test::sample_outcome());
+  EXPECT_TRUE(progress["outcome"].is_null() && progress["times"]["ended_at"].is_null());
+  EXPECT_EQ(progress["times"]["duration_seconds"], 90.5);
   EXPECT_EQ(kept["outcome"]["cause"], "lost");
   EXPECT_EQ(kept["outcome"]["exit_code"], 137);
   const Document lost = found_lost(kept, false, so_far.started_at + 90s);

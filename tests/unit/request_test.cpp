@@ -12,18 +12,24 @@ using namespace std::chrono_literals;
 
 TEST(Request, ComesBackAsItWent) {
   const std::vector<std::string> sinks{"pushgateway+http://user:pa%20ss@host:9091/region/eu", "pushgateway+https://b"};
-  const report::Document report = test::sample_report();
-  const auto back = decode_request(encode_request(sinks, report, 4750ms));
+  Event event = finished_event(test::sample_report());
+  event.kind = EventKind::warning;
+  event.text = "42s left";
+  const auto back = decode_request(encode_request(sinks, event, 4750ms));
   ASSERT_TRUE(back) << back.failure().message;
   EXPECT_EQ(back->sinks, sinks);
   EXPECT_EQ(back->timeout, 4750ms);
-  EXPECT_EQ(back->report, report);
-  EXPECT_EQ(back->report.dump(), report.dump()) << "the order of the members is the report's too";
+  EXPECT_EQ(back->event.kind, EventKind::warning);
+  EXPECT_EQ(back->event.time, event.time);
+  EXPECT_EQ(back->event.id, "01890a5d-ac96-774b-bcce-b302099a8057");
+  EXPECT_EQ(back->event.text, "42s left");
+  EXPECT_EQ(back->event.report.dump(), event.report.dump()) << "the order of the members is the report's too";
 }
 
 TEST(Request, SurvivesBytesThatAreNoText) {
   // argv and the environment may hold any bytes; a request that could not be written would lose every delivery.
-  const auto back = decode_request(encode_request({"pushgateway+http://h\xff/x"}, test::sample_report(), 1s));
+  const auto back =
+      decode_request(encode_request({"pushgateway+http://h\xff/x"}, finished_event(test::sample_report()), 1s));
   ASSERT_TRUE(back) << back.failure().message;
   EXPECT_EQ(back->sinks.at(0), "pushgateway+http://h\xEF\xBF\xBD/x");
 }
@@ -32,7 +38,11 @@ TEST(Request, RefusesWhatIsNone) {
   for (const char* text :
        {"", "{", "[]", "null", "{}", R"({"sinks":[],"timeout_ms":1})", R"({"sinks":[],"report":{}})",
         R"({"timeout_ms":1,"report":{}})", R"({"sinks":"x","timeout_ms":1,"report":{}})",
-        R"({"sinks":[1],"timeout_ms":1,"report":{}})", R"({"sinks":[],"timeout_ms":"1","report":{}})"}) {
+        R"({"sinks":[1],"timeout_ms":1,"report":{}})", R"({"sinks":[],"timeout_ms":"1","report":{}})",
+        R"({"sinks":[],"timeout_ms":1,"report":{}})",
+        R"({"sinks":[],"timeout_ms":1,"report":{},"event":{"kind":"x","time_ms":1,"id":"","text":""}})",
+        R"({"sinks":[],"timeout_ms":1,"report":{},"event":{"kind":"started","time_ms":"1","id":"","text":""}})",
+        R"({"sinks":[],"timeout_ms":1,"report":{},"event":{"kind":"started","time_ms":1,"id":7,"text":""}})"}) {
     const auto request = decode_request(text);
     ASSERT_FALSE(request) << text;
     EXPECT_THAT(request.failure().message, testing::StartsWith("not a delivery request: ")) << text;
@@ -40,7 +50,7 @@ TEST(Request, RefusesWhatIsNone) {
 }
 
 TEST(Request, AnErrorNeverRepeatsCredentials) {
-  std::string text = encode_request({"pushgateway+http://user:s3cret@host"}, test::sample_report(), 1s);
+  std::string text = encode_request({"pushgateway+http://user:s3cret@host"}, finished_event(test::sample_report()), 1s);
   // Cut off anywhere within the sinks: what could be read so far is not to be told.
   for (std::size_t length = 0; length < text.find("host"); ++length) {
     const auto request = decode_request(std::string_view(text).substr(0, length));

@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "jobinit/deliver/event.hpp"
 #include "jobinit/deliver/sink.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/output.hpp"
@@ -33,7 +34,7 @@ Sink sink_of(const std::string& text) {
 void deliver(const std::string& text, const Document& report) {
   const Sink sink = sink_of(text);
   ASSERT_NE(sink.kind->write, nullptr);
-  const auto written = sink.kind->write(sink, report, 1s);
+  const auto written = sink.kind->write(sink, finished_event(report), 1s);
   ASSERT_TRUE(written) << written.failure().message;
 }
 
@@ -125,7 +126,12 @@ INSTANTIATE_TEST_SUITE_P(
             "\"1a\" is not a label name"},
         Bad{"pushgateway, no name before base64", "pushgateway+http://host/@base64/eA", "is not a label name"},
         Bad{"pushgateway, a query", "pushgateway+http://host/?a=b", "a query has no meaning"},
-        Bad{"pushgateway, a fragment", "pushgateway+http://host/#a", "a query has no meaning"}),
+        Bad{"pushgateway, a fragment", "pushgateway+http://host/#a", "a query has no meaning"},
+        Bad{"empty filter", "file:/run/report.json#on=", "never be told anything"},
+        Bad{"mistyped event", "pushgateway+http://host#on=strated", "did you mean started?"},
+        Bad{"mistyped cause", "stdout:#on=failed,timeuot", "did you mean timeout?"},
+        Bad{"no event at all", "stdout:#on=xyzzyplugh", "none of finished, unsuccessful, success, failed"},
+        Bad{"an event of no use", "file:/run/report.json#on=heartbeat", "names heartbeat, of which file has no use"}),
     test::kRowName);
 
 TEST(Sinks, MessagesNeverRepeatSecrets) {
@@ -147,6 +153,7 @@ TEST(Sinks, MessagesNeverRepeatSecrets) {
            "pushgateway+http://user:pass#s3cret@host",    //
            "textfile:https://user:s3cret@host",           // the wrong sink
            "stdout://user:s3cret@host",                   //
+           "pushgateway+http://user:x#on=s3cret@host",    // what looks like a filter
        }) {
     const auto sink = parse_sink(text);
     EXPECT_FALSE(sink) << text;
@@ -165,6 +172,73 @@ TEST(Sinks, EveryKindHasNamesOfItsOwn) {
     }
     EXPECT_NE(kind->check, nullptr);
     EXPECT_NE(kind->write == nullptr, kind->request == nullptr) << kind->schemes.front();
+  }
+}
+
+// ---- what they are told of
+// -------------------------------------------------------------------------------------------
+
+Event ended_by(Cause cause) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.verdict = {cause, 1, std::nullopt, std::nullopt};
+  return finished_event(report::make_report(test::sample_subject(), outcome));
+}
+
+Event during(EventKind kind) {
+  return progress_event(kind, 1, report::make_progress_report(test::sample_subject(), test::sample_outcome()));
+}
+
+TEST(Filter, WithoutOneTheUsualEventsOfItsKind) {
+  const Sink file = sink_of("file:/run/report.json");
+  EXPECT_EQ(file.filter.events, file.kind->usual);
+  EXPECT_TRUE(file.filter.passes(ended_by(Cause::success)));
+  EXPECT_TRUE(file.filter.passes(ended_by(Cause::lost)));
+  EXPECT_FALSE(file.filter.passes(during(EventKind::started)));
+}
+
+TEST(Filter, NamesEventsAndCauses) {
+  const Sink sink = sink_of("pushgateway+http://host/region/eu#on=failed,timeout,warning");
+  EXPECT_EQ(sink.target, "//host/region/eu");
+  EXPECT_EQ(sink.shown, "pushgateway+http://host/region/eu");
+  EXPECT_TRUE(sink.filter.passes(ended_by(Cause::failed)));
+  EXPECT_TRUE(sink.filter.passes(ended_by(Cause::timeout)));
+  EXPECT_TRUE(sink.filter.passes(during(EventKind::warning)));
+  EXPECT_FALSE(sink.filter.passes(ended_by(Cause::success)));
+  EXPECT_FALSE(sink.filter.passes(ended_by(Cause::oom_killed)));
+  EXPECT_FALSE(sink.filter.passes(during(EventKind::started)));
+}
+
+TEST(Filter, UnsuccessfulIsEveryCauseButSuccess) {
+  const Sink sink = sink_of("stdout:#on=unsuccessful");
+  for (const std::string_view name : cause_names()) {
+    const Cause cause = *cause_from_name(name);
+    EXPECT_EQ(sink.filter.passes(ended_by(cause)), cause != Cause::success) << name;
+  }
+}
+
+TEST(Filter, FinishedIsEveryCauseWhateverElseIsNamed) {
+  const Sink sink = sink_of("stdout:#on=failed,finished");
+  EXPECT_TRUE(sink.filter.passes(ended_by(Cause::success)));
+}
+
+TEST(Filter, AReportWhoseCauseNobodyCanReadPasses) {
+  Event event = ended_by(Cause::success);
+  event.report["outcome"] = 7;
+  EXPECT_TRUE(sink_of("stdout:#on=failed").filter.passes(event));
+}
+
+TEST(Events, HaveAnIdThatIsTheirsAlone) {
+  const std::string run = test::sample_subject().run_id;
+  const report::Document report = test::sample_report();
+  EXPECT_EQ(finished_event(report).id, run);
+  EXPECT_EQ(progress_event(EventKind::started, 1, report).id, run + "-started");
+  EXPECT_EQ(progress_event(EventKind::heartbeat, 3, report).id, run + "-heartbeat-3");
+}
+
+TEST(Events, FinishedIsOfWhenTheRunEnded) {
+  EXPECT_EQ(report::timestamp(finished_event(test::sample_report()).time), test::sample_report()["times"]["ended_at"]);
+  for (const char* const unreadable : {R"({"times": 7})", R"({"times": {"ended_at": "yesterday"}})", "{}", "[]"}) {
+    EXPECT_GT(finished_event(Document::parse(unreadable)).time.time_since_epoch().count(), 0) << unreadable;
   }
 }
 
@@ -190,7 +264,7 @@ TEST(FileSink, TellsWhyItCouldNot) {
   for (const std::string& text : {"file:" + (folder / "missing/report.json"), "textfile:" + (folder / "missing/a.prom"),
                                   "termination-log:" + (folder / "missing/log")}) {
     const Sink sink = sink_of(text);
-    const auto written = sink.kind->write(sink, test::sample_report(), 1s);
+    const auto written = sink.kind->write(sink, finished_event(test::sample_report()), 1s);
     ASSERT_FALSE(written) << text;
     EXPECT_THAT(written.failure().message, HasSubstr(folder / "missing/"));
     EXPECT_EQ(written.failure().code, ENOENT);
@@ -257,7 +331,7 @@ TEST(StreamSink, DoesNotWaitWithoutPatience) {
   Redirected stream(STDOUT_FILENO);
   stream.fill();
   const Sink sink = sink_of("stdout:");
-  const auto written = sink.kind->write(sink, test::sample_report(), 0s);
+  const auto written = sink.kind->write(sink, finished_event(test::sample_report()), 0s);
   stream.restore();
   ASSERT_FALSE(written);
   EXPECT_THAT(written.failure().message, HasSubstr("stdout"));
@@ -370,7 +444,7 @@ TEST(TerminationLog, ToldOfAReportThatLacksThings) {
   for (const char* part : {"outcome", "logs"}) {
     Document report = test::sample_report();
     report.erase(part);
-    const auto written = sink.kind->write(sink, report, 1s);
+    const auto written = sink.kind->write(sink, finished_event(report), 1s);
     ASSERT_FALSE(written);
     EXPECT_THAT(written.failure().message, HasSubstr("the report lacks something"));
   }
@@ -382,11 +456,11 @@ HttpRequest push(const std::string& sink_text, const std::string& job_name) {
   report::Subject subject = test::sample_subject();
   subject.job_name = job_name;
   const Sink sink = sink_of(sink_text);
-  auto request = sink.kind->request(sink, report::make_report(subject, test::sample_outcome()));
-  if (!request) {
-    throw std::runtime_error(request.failure().message);
+  auto messages = sink.kind->request(sink, finished_event(report::make_report(subject, test::sample_outcome())), {});
+  if (!messages) {
+    throw std::runtime_error(messages.failure().message);
   }
-  return std::move(*request);
+  return std::get<HttpRequest>(messages->at(0));
 }
 
 struct Push {
@@ -445,7 +519,7 @@ TEST(PushgatewayRequest, ANameThatIsNoTextIsNoCrash) {
   Document report = test::sample_report();
   report["job"]["name"] = 7;
   const Sink sink = sink_of("pushgateway+http://host");
-  EXPECT_NO_THROW(static_cast<void>(sink.kind->request(sink, report)));
+  EXPECT_NO_THROW(static_cast<void>(sink.kind->request(sink, finished_event(report), {})));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "jobinit/deliver/event.hpp"
 #include "jobinit/deliver/sink.hpp"
 #include "jobinit/kernel/signals.hpp"
 #include "jobinit/supervise/machine.hpp"
@@ -22,10 +23,11 @@ struct CourierOptions {
   std::optional<supervise::TimePoint> not_later_than;  // the platform's SIGKILL, where it is known
 };
 
-// One result a sink, in the order of `sinks`. Never throws, and never outlives its deadline: a deliver process that
-// hangs or crashes is killed, and what it had not answered counts as not delivered.
+// One result for each sink that wants to be told of the event, in the order of `sinks`. Never throws, and never
+// outlives its deadline: a deliver process that hangs or crashes is killed, and what it had not answered counts as not
+// delivered.
 std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vector<std::string>& texts,
-                                  const report::Document& report, const CourierOptions& options,
-                                  const kernel::SignalState& signals, const kernel::Fd& signalfd);
+                                  const Event& event, const CourierOptions& options, const kernel::SignalState& signals,
+                                  const kernel::Fd& signalfd);
 
 }  // namespace jobinit::deliver

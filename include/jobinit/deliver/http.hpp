@@ -1,4 +1,4 @@
-// Sends HTTP requests, all at once, under one deadline. The only room with a network.
+// Sends what sinks want sent, all at once, under one deadline. The only room with a network.
 #pragma once
 
 #include <functional>
@@ -9,15 +9,20 @@
 
 namespace jobinit::deliver {
 
-struct HttpResult {
-  std::size_t request = 0;  // index into the requests
-  bool ok = false;          // a 2xx status
-  std::string detail;       // why not, with status and the start of the answer; never a credential
+// One sink's messages: each is sent when the one before has arrived.
+struct Parcel {
+  std::vector<Message> messages;
+  std::string id;  // of the event, for Idempotency-Key
+};
+
+struct Sent {
+  std::size_t parcel = 0;  // index into the parcels
+  bool ok = false;         // all its messages have arrived
+  std::string detail;      // why not, with status and the start of the answer; never a credential
 };
 
 // Retries what may pass (no connection, 408, 429, 5xx) with growing pauses and jitter, as long as the deadline allows.
-// `on_result` is called once for each request, as soon as its fate is known.
-void send_all(std::span<const HttpRequest> requests, Duration timeout,
-              const std::function<void(const HttpResult&)>& on_result);
+// `on_sent` is called once for each parcel, as soon as its fate is known.
+void send_all(std::span<const Parcel> parcels, Duration timeout, const std::function<void(const Sent&)>& on_sent);
 
 }  // namespace jobinit::deliver

@@ -9,17 +9,18 @@
 #include <string_view>
 #include <vector>
 
+#include "jobinit/deliver/event.hpp"
 #include "jobinit/deliver/sink.hpp"
 
 namespace jobinit::deliver {
 
 struct Request {
   std::vector<std::string> sinks;  // as given, with their credentials: hence stdin, which nobody else can read
-  report::Document report;
+  Event event;
   Duration timeout{};
 };
 
-std::string encode_request(const std::vector<std::string>& sinks, const report::Document& report, Duration timeout);
+std::string encode_request(const std::vector<std::string>& sinks, const Event& event, Duration timeout);
 Result<Request> decode_request(std::string_view text);
 
 struct Answer {

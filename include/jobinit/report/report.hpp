@@ -30,6 +30,13 @@ struct Subject {
 
 Document make_report(const Subject& subject, const supervise::Outcome& outcome);
 
+// A run as far as it is known while it goes on: "outcome" and "times.ended_at" are null, "times.duration_seconds" is
+// how long it has lasted (so_far.duration), and "attempts" are those that have ended. The same schema.
+Document make_progress_report(const Subject& subject, const supervise::Outcome& so_far);
+
+// RFC 3339 in UTC, with milliseconds.
+std::string timestamp(std::chrono::system_clock::time_point when);
+
 // What is to be told of a run that has started, should nobody be left to tell how it ended; and the same once that has
 // come to pass, with the time when it was noticed. A report that is not of that kind is returned as it is.
 Document make_lost_report(const Subject& subject, const supervise::Outcome& so_far);

@@ -39,16 +39,16 @@ std::optional<int> own_stream(std::string_view path) {
   return std::nullopt;
 }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
+Result<void> write(const Sink& sink, const Event& event, Duration patience) {
   if (const auto fd = own_stream(path_of(sink))) {
-    return write_stream(*fd, report, patience);
+    return write_stream(*fd, event.report, patience);
   }
   const auto durability = patience < kTimeForDisks ? kernel::Durability::memory : kernel::Durability::disk;
-  return kernel::replace_file(path_of(sink), report.dump(2) + "\n", durability);
+  return kernel::replace_file(path_of(sink), event.report.dump(2) + "\n", durability);
 }
 
 }  // namespace
 
-const SinkKind file_sink{kSchemes, check, write, nullptr};
+const SinkKind file_sink{.schemes = kSchemes, .check = check, .write = write};
 
 }  // namespace jobinit::deliver

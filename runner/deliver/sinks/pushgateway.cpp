@@ -103,17 +103,18 @@ Result<void> check(const Sink& sink) {
   return {};
 }
 
-Result<HttpRequest> request(const Sink& sink, const report::Document& report) {
+Result<std::vector<Message>> request(const Sink& sink, const Event& event, Environment /*environment*/) {
   const Parts parts = split_url(sink);
   HttpRequest request;
-  request.url = parts.base + "/metrics" + label_path("job", report::job_name(report)) + parts.labels;
+  request.url = parts.base + "/metrics" + label_path("job", report::job_name(event.report)) + parts.labels;
   request.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
-  request.body = report::prometheus_text(report, /*with_job_label=*/false);
-  return request;
+  request.body = report::prometheus_text(event.report, /*with_job_label=*/false);
+  return std::vector<Message>{std::move(request)};
 }
 
 }  // namespace
 
-const SinkKind pushgateway_sink{kSchemes, check, nullptr, request};
+const SinkKind pushgateway_sink{
+    .schemes = kSchemes, .events = kAllEvents, .usual = kAllEvents, .check = check, .request = request};
 
 }  // namespace jobinit::deliver

@@ -1,6 +1,7 @@
 // What the sinks' files and the registry share.
 #pragma once
 
+#include "jobinit/deliver/event.hpp"
 #include "jobinit/deliver/sink.hpp"
 
 namespace jobinit::deliver {

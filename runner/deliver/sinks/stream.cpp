@@ -19,8 +19,8 @@ Result<void> check(const Sink& sink) {
   return {};
 }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
-  return write_stream(sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO, report, patience);
+Result<void> write(const Sink& sink, const Event& event, Duration patience) {
+  return write_stream(sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO, event.report, patience);
 }
 
 }  // namespace
@@ -33,6 +33,6 @@ Result<void> write_stream(int fd, const report::Document& report, Duration patie
   return error("{} is closed, or nobody reads it", fd == STDOUT_FILENO ? "stdout" : "stderr");
 }
 
-const SinkKind stream_sink{kSchemes, check, write, nullptr};
+const SinkKind stream_sink{.schemes = kSchemes, .check = check, .write = write};
 
 }  // namespace jobinit::deliver

@@ -61,9 +61,9 @@ std::string message(const report::Document& report) {
   return text;
 }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration /*patience*/) {
+Result<void> write(const Sink& sink, const Event& event, Duration /*patience*/) {
   try {
-    return kernel::overwrite_file(sink.target.empty() ? "/dev/termination-log" : sink.target, message(report));
+    return kernel::overwrite_file(sink.target.empty() ? "/dev/termination-log" : sink.target, message(event.report));
   } catch (const nlohmann::json::exception& failure) {  // a saved report that was edited
     return error("the report lacks something: {}", failure.what());
   }
@@ -71,6 +71,6 @@ Result<void> write(const Sink& sink, const report::Document& report, Duration /*
 
 }  // namespace
 
-const SinkKind termination_log_sink{kSchemes, check, write, nullptr};
+const SinkKind termination_log_sink{.schemes = kSchemes, .check = check, .write = write};
 
 }  // namespace jobinit::deliver

@@ -18,13 +18,13 @@ Result<void> check(const Sink& sink) {
   return {};
 }
 
-Result<void> write(const Sink& sink, const report::Document& report, Duration patience) {
+Result<void> write(const Sink& sink, const Event& event, Duration patience) {
   const auto durability = patience < kTimeForDisks ? kernel::Durability::memory : kernel::Durability::disk;
-  return kernel::replace_file(sink.target, report::prometheus_text(report, /*with_job_label=*/true), durability);
+  return kernel::replace_file(sink.target, report::prometheus_text(event.report, /*with_job_label=*/true), durability);
 }
 
 }  // namespace
 
-const SinkKind textfile_sink{kSchemes, check, write, nullptr};
+const SinkKind textfile_sink{.schemes = kSchemes, .check = check, .write = write};
 
 }  // namespace jobinit::deliver
