@@ -281,6 +281,15 @@ TEST(Cgroups, SwapIsWhatTheMachineHasAndTheGroupMayUse) {
   }
 }
 
+TEST(Cgroups, SayHowMuchWasInSwapWhereTheKernelDoes) {
+  const test::Machine machine(v2("/", {{"/sys/fs/cgroup/memory.swap.peak", "4096\n"}}));
+  EXPECT_EQ(MemoryCgroup::find(machine.root())->peak_swap(), 4096U);
+  const test::Machine bare(v2("/", {}));
+  EXPECT_EQ(MemoryCgroup::find(bare.root())->peak_swap(), std::nullopt);
+  const test::Machine old(test::Tree{{"/v1/memory.memsw.max_usage_in_bytes", "4096\n"}});
+  EXPECT_EQ(MemoryCgroup::at(1, old.root()("/v1")).peak_swap(), std::nullopt) << "that is the sum with memory";
+}
+
 TEST(Cgroups, CountWhatHappensToTheGroup) {
   using std::chrono::microseconds;
   const test::Machine machine(v2(
