@@ -1,6 +1,7 @@
 // OpenSSL asks the processor what it can do before main() begins, in every process that has it linked in. On a virtual
-// machine each CPUID instruction is a trip to the hypervisor, and PID 1 does no TLS. By the linker's --wrap the question
-// waits until OpenSSL is initialised (OPENSSL_init_crypto(3)), which asks it again and happens in the deliver process.
+// machine each CPUID instruction is a trip to the hypervisor, and PID 1 does no TLS. By the linker's --wrap the
+// question waits until OpenSSL is initialised (OPENSSL_init_crypto(3)), which asks it again and happens in the deliver
+// process.
 extern "C" {
 
 void __real_OPENSSL_cpuid_setup();
