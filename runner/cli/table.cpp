@@ -234,6 +234,16 @@ Result<void> assign_retries(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> assign_tail_lines(Settings& settings, std::string_view text) {
+  static constexpr std::int64_t most = 1'000'000'000;
+  const auto value = parse_integer(text, 0, most);
+  if (!value) {
+    return value.failure();
+  }
+  settings.tail_lines = static_cast<std::uint64_t>(*value);
+  return {};
+}
+
 Result<void> assign_pids(Settings& settings, std::string_view text) {
   static constexpr std::int64_t most = 4194304;  // PID_MAX_LIMIT, proc(5)
   const auto value = parse_integer(text, 0, most);
@@ -711,6 +721,13 @@ constexpr std::array kTable{
             .help = "how much of the job's last output goes into the report; 0: none",
             .assign = assign<&Settings::tail>,
             .clear = clear<&Settings::tail>},
+    Setting{.flag = "tail-lines",
+            .placeholder = "LINES",
+            .default_value = "0",
+            .section = Section::logs,
+            .help = "and how many lines at most; 0: no limit but that of --tail",
+            .assign = assign_tail_lines,
+            .clear = clear<&Settings::tail_lines>},
     Setting{.flag = "report-to",
             .placeholder = "SINK",
             .default_value = "",

@@ -11,7 +11,7 @@ namespace jobinit::commands {
 namespace {
 
 // These look at the job's output, so that it has to come by.
-constexpr std::array<std::string_view, 2> kOfTheLog{"tail", "idle-timeout"};
+constexpr std::array<std::string_view, 3> kOfTheLog{"tail", "tail-lines", "idle-timeout"};
 
 bool is_asked_for(const Gathered& gathered, std::string_view flag) {
   const auto origin = gathered.resolved.origin.find(flag);

@@ -369,7 +369,7 @@ class Run {
     plan.needs_cgroup = asks_for_cgroup(settings);
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
-    plan.tail = settings.tail;
+    plan.log.tail = {.bytes = settings.tail, .lines = settings.tail_lines};
     if (!settings.quiet) {
       plan.say = tell_at_once;
     }

@@ -10,7 +10,7 @@ Tail::Tail(std::size_t capacity) : capacity_(capacity), ring_(capacity) {
 }
 
 void Tail::append(std::span<const char> bytes) {
-  seen_ += bytes.size();
+  truncated_ = truncated_ || held_ + bytes.size() > capacity_;
   if (capacity_ == 0) {
     return;
   }
@@ -21,17 +21,24 @@ void Tail::append(std::span<const char> bytes) {
   std::memcpy(ring_.span().data() + next_, bytes.data(), first);
   std::memcpy(ring_.span().data(), bytes.data() + first, bytes.size() - first);
   next_ = (next_ + bytes.size()) % capacity_;
+  held_ = std::min(held_ + bytes.size(), capacity_);
+}
+
+void Tail::skip(std::size_t bytes) {
+  if (bytes > 0) {
+    truncated_ = true;
+    held_ = 0;
+  }
 }
 
 std::string Tail::text() const {
-  if (capacity_ == 0) {
+  if (held_ == 0) {
     return {};
   }
-  if (seen_ < capacity_) {
-    return {ring_.span().data(), seen_};
-  }
-  std::string text(ring_.span().data() + next_, capacity_ - next_);
-  return text.append(ring_.span().data(), next_);
+  const std::size_t begin = (next_ + capacity_ - held_) % capacity_;
+  const std::size_t first = std::min(held_, capacity_ - begin);
+  std::string text(ring_.span().data() + begin, first);
+  return text.append(ring_.span().data(), held_ - first);
 }
 
 }  // namespace jobinit::logs

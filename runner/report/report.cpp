@@ -173,8 +173,6 @@ Document memory_object(const Outcome& outcome) {
   part["throttled"] = or_null(resources.throttled);
   part["stalled_some_seconds"] = seconds_or_null(resources.stalled_some);
   part["stalled_full_seconds"] = seconds_or_null(resources.stalled_full);
-  part["pressure_notices"] = or_null(resources.pressure_notices);
-  part["peak_swap_bytes"] = or_null(resources.peak_swap);
   part["major_page_faults"] = resources.major_faults;
   part["minor_page_faults"] = resources.minor_faults;
   part["warned_after_seconds"] = seconds_or_null(resources.memory_warned_after);
@@ -207,12 +205,24 @@ Document outcome_part(const Subject& subject, const Outcome& outcome) {
   return part;
 }
 
+Document stream_object(const supervise::StreamLog& stream) {
+  Document part;
+  part["bytes"] = stream.bytes;
+  part["lines"] = or_null(stream.lines);
+  part["dropped_bytes"] = stream.dropped;
+  part["error"] = stream.failure.empty() ? Document(nullptr) : Document(stream.failure);
+  part["first_output_seconds"] = seconds_or_null(stream.first_after);
+  part["tail"] = valid_utf8(stream.tail);
+  part["tail_truncated"] = stream.tail_truncated;
+  return part;
+}
+
 Document logs_part(const Outcome& outcome) {
   Document part;
   part["captured"] = !outcome.streams.empty();
   part["streams"] = Document::object();
-  for (const supervise::StreamCounts& stream : outcome.streams) {
-    part["streams"][stream.name] = {{"bytes", stream.counts.bytes}, {"dropped_bytes", stream.counts.dropped}};
+  for (const supervise::StreamLog& stream : outcome.streams) {
+    part["streams"][stream.name] = stream_object(stream);
   }
   part["tail"] = valid_utf8(outcome.tail);
   part["tail_truncated"] = outcome.tail_truncated;

@@ -18,8 +18,6 @@ Resources merge(const Resources& a, Resources b) {
   b.throttled = sum(a.throttled, b.throttled);
   b.stalled_some = sum(a.stalled_some, b.stalled_some);
   b.stalled_full = sum(a.stalled_full, b.stalled_full);
-  b.pressure_notices = sum(a.pressure_notices, b.pressure_notices);
-  b.peak_swap = std::max(a.peak_swap, b.peak_swap);
   b.major_faults += a.major_faults;
   b.minor_faults += a.minor_faults;
   if (!b.memory_warned_after) {
@@ -32,18 +30,25 @@ Resources merge(const Resources& a, Resources b) {
   return b;
 }
 
-std::vector<StreamCounts> merge(std::vector<StreamCounts> streams, const std::vector<StreamCounts>& more) {
-  for (const StreamCounts& one : more) {
+// The tail is the last attempt's, where it wrote anything at all.
+void merge(StreamLog& later, const StreamLog& earlier) {
+  later.bytes += earlier.bytes;
+  later.dropped += earlier.dropped;
+  later.lines = later.lines && earlier.lines ? std::optional(*later.lines + *earlier.lines) : std::nullopt;
+  later.failure = later.failure.empty() ? earlier.failure : later.failure;
+}
+
+std::vector<StreamLog> merge(const std::vector<StreamLog>& earlier, std::vector<StreamLog> later) {
+  for (const StreamLog& one : earlier) {
     const auto same =
-        std::find_if(streams.begin(), streams.end(), [&](const StreamCounts& other) { return other.name == one.name; });
-    if (same == streams.end()) {
-      streams.push_back(one);
-      continue;
+        std::find_if(later.begin(), later.end(), [&](const StreamLog& other) { return other.name == one.name; });
+    if (same == later.end()) {
+      later.push_back(one);
+    } else {
+      merge(*same, one);
     }
-    same->counts.bytes += one.counts.bytes;
-    same->counts.dropped += one.counts.dropped;
   }
-  return streams;
+  return later;
 }
 
 }  // namespace
@@ -70,7 +75,7 @@ Duration backoff(const RetryPolicy& policy, unsigned attempt, double random) {
 Outcome merge(const Outcome& earlier, Outcome later) {
   later.started_at = earlier.started_at;
   later.resources = merge(earlier.resources, later.resources);
-  later.streams = merge(earlier.streams, later.streams);
+  later.streams = merge(earlier.streams, std::move(later.streams));
   later.reaped += earlier.reaped;
   later.leftover += earlier.leftover;
   later.killed += earlier.killed;

@@ -10,6 +10,7 @@
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/terminal.hpp"
 #include "jobinit/kernel/wall_timer.hpp"
+#include "jobinit/logs/pump.hpp"
 #include "jobinit/supervise/attempt.hpp"
 #include "jobinit/supervise/job_control.hpp"
 #include "jobinit/supervise/memory_witness.hpp"
@@ -44,17 +45,16 @@ class Supervisor {
         messages_(loop),
         wall_arrivals_(loop),
         notices_(loop),
-        pressure_arrivals_(loop),
         timer_(loop),
         second_look_(loop),
         control_(plan.launch),
-        tail_(plan.tail),
+        words_(plan.log.tail),
         foreign_(earlier_children()),
         group_(make_group()),
         memory_(group_ ? MemoryWitness(*group_) : MemoryWitness(plan.container, foreign_)) {}
 
   ~Supervisor() {
-    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_, &pressure_arrivals_}) {
+    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_}) {
       if (lent->is_open()) {
         lent->release();
       }  // for waiting only
@@ -155,7 +155,6 @@ class Supervisor {
     state_ = start(policy_, began_);
     if (policy_.memory.watching()) {
       memory_.prepare_to_measure(plan_.memory.of_job);
-      watch_pressure();
     }
     if (wall_timer_) {
       feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
@@ -317,35 +316,6 @@ class Supervisor {
     });
   }
 
-  // Where the kernel tells of scarce memory, a job that has begun to grow fast while nobody looked is seen at once. It
-  // is no more than that: the guard does without, as it has to in most containers.
-  void watch_pressure() {
-    pressure_ = memory_.pressure_notices(plan_.memory.of_job);
-    if (!pressure_) {
-      return;
-    }
-    boost::system::error_code failure;
-    pressure_arrivals_.assign(pressure_.get(), failure);
-    if (failure) {
-      pressure_.reset();
-      return;
-    }
-    pressure_notices_ = 0;
-    wait_for_pressure();
-  }
-
-  void wait_for_pressure() {
-    pressure_arrivals_.async_wait(stream_descriptor::wait_error, [this](boost::system::error_code failure) {
-      if (failure) {
-        return;
-      }
-      ++*pressure_notices_;
-      measure_memory();
-      arm_timer();
-      wait_for_pressure();
-    });
-  }
-
   // The kernel counts an OOM kill just before it sends the SIGKILL. Whoever is not seen to be dying a moment later was
   // not the one: the main process' own end, if it comes, has another reason.
   void look_for_kills() {
@@ -411,8 +381,14 @@ class Supervisor {
     if (!pipe || !output) {
       return;
     }  // out of descriptors: the job writes there itself, as under any other init
-    auto pump =
-        std::make_unique<logs::Pump>(loop_, std::move(pipe->read), std::move(*output), tail_, [this] { on_logs(); });
+    auto pump = std::make_unique<logs::Pump>(
+        loop_, std::move(pipe->read), std::move(*output), plan_.log.stages(name), words_,
+        logs::Pump::Calls{.on_change = [this] { on_logs(); },
+                          .on_failure =
+                              [this, name](int failure) {
+                                plan_.say(fmt::format("the log cannot be written to {}; the job runs on",
+                                                      system_error(failure, name).message));
+                              }});
     if (!pump->watch()) {
       return;
     }  // out of epoll watches: the same
@@ -661,6 +637,25 @@ class Supervisor {
     }
   }
 
+  StreamLog log_of(const std::string& name, const logs::Pump& pump) {
+    const logs::Counts& counts = pump.counts();
+    StreamLog log;
+    log.name = name;
+    log.bytes = counts.bytes;
+    log.dropped = counts.dropped;
+    log.lines = counts.lines;
+    if (counts.first_at) {
+      log.first_after = *counts.first_at - began_;
+    }
+    if (counts.failure != 0) {
+      log.failure = system_error(counts.failure, name).message;
+    }
+    logs::LastWords::Words words = words_.of(pump.stream());
+    log.tail = std::move(words.text);
+    log.tail_truncated = words.truncated;
+    return log;
+  }
+
   void conclude() {
     ballast_.reset();
     control_.give_back();
@@ -671,7 +666,6 @@ class Supervisor {
     outcome_.resources.memory_tier = in_cgroup && !group_ ? MemoryTier::off : plan_.memory.tier;
     outcome_.resources.memory_warned_after = memory_warned_after_;
     outcome_.resources.largest = std::move(largest_);
-    outcome_.resources.pressure_notices = pressure_notices_;
     Facts facts;
     facts.status = state_.main_status;
     facts.intent = state_.intent;
@@ -685,10 +679,11 @@ class Supervisor {
     }
     for (std::size_t i = 0; i < pumps_.size(); ++i) {
       pumps_[i]->abandon();
-      outcome_.streams.push_back({stream_names_[i], pumps_[i]->counts()});
+      outcome_.streams.push_back(log_of(stream_names_[i], *pumps_[i]));
     }
-    outcome_.tail = tail_.text();
-    outcome_.tail_truncated = tail_.truncated();
+    logs::LastWords::Words words = words_.all();
+    outcome_.tail = std::move(words.text);
+    outcome_.tail_truncated = words.truncated;
     outcome_.unkillable = state_.unkillable;
     outcome_.platform_kill_at = state_.platform_kill_at;
     if (state_.intent && *state_.intent != Intent::stop) {
@@ -711,14 +706,11 @@ class Supervisor {
   stream_descriptor messages_;
   stream_descriptor wall_arrivals_;
   stream_descriptor notices_;
-  stream_descriptor pressure_arrivals_;
-  kernel::Fd pressure_;
-  std::optional<std::uint64_t> pressure_notices_;
   std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer second_look_;
   JobControl control_;
-  logs::Tail tail_;
+  logs::LastWords words_;
   std::vector<std::string> stream_names_;
   std::vector<std::unique_ptr<logs::Pump>> pumps_;
   // Children from before the job: a shell that ends in exec leaves its background processes to us, such as the reader

@@ -1,13 +1,15 @@
 """Every byte, in order; a reader that is slow, stuck or gone never gets in the way."""
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
-from conftest import BINARY, HANG, NAMESPACE, can_unshare, clean_env, python, read_report, wait_for_line
+from conftest import BINARY, HANG, NAMESPACE, SANITIZED, can_unshare, clean_env, python, read_report, wait_for_line
 
 WRITES = (
     "import os,sys,random\n"
@@ -30,7 +32,10 @@ def test_byte_exact(jobinit, tmp_path, place, stream, size):
     if stream == 1:
         assert hashlib.sha256(got).hexdigest() == digest.read_text()
     name = {1: "stdout", 2: "stderr"}[stream]
-    assert run.report["logs"]["streams"][name] == {"bytes": size, "dropped_bytes": 0}
+    stream = run.report["logs"]["streams"][name]
+    assert (stream["bytes"], stream["dropped_bytes"], stream["error"]) == (size, 0, None)
+    assert (stream["first_output_seconds"] is None) == (size == 0)
+    assert stream["tail_truncated"] == (size > 65536)
 
 
 def test_both_streams_into_one_file_keep_their_order(tmp_path):
@@ -47,6 +52,8 @@ def test_a_reader_that_goes_away_does_not_end_the_run(start, tmp_path):
     assert process.wait(HANG) == 6
     counts = read_report(tmp_path)["logs"]["streams"]["stdout"]
     assert 0 < counts["dropped_bytes"] <= counts["bytes"]
+    assert counts["error"] == "stdout: Broken pipe"
+    assert process.stderr.read().count(b"the log cannot be written to stdout: Broken pipe") == 1
     assert read_report(tmp_path)["logs"]["tail"].endswith("line 99999\n")
 
 
@@ -199,9 +206,156 @@ def test_a_log_that_reaches_its_size_limit_does_not_end_the_job(tmp_path):
     """SIGXFSZ and EFBIG are jobinit's own, for its own write: the job wrote to a pipe."""
     with open(tmp_path / "log", "wb") as log:
         code = subprocess.run(["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", BINARY, "--report-to",
-                               f"file:{tmp_path}/report.json", "--tail", "1K", "--", "sh", "-c", "head -c 1000000 /dev/zero; exit 3"],
+                               f"file:{tmp_path}/report.json", "--tail", "100", "--", "sh", "-c", "head -c 1000000 /dev/zero; exit 3"],
                               stdout=log, stderr=subprocess.DEVNULL, env=clean_env(), timeout=HANG).returncode
     assert code == 3
     counts = read_report(tmp_path)["logs"]["streams"]["stdout"]
     assert counts["bytes"] == 1000000 and counts["dropped_bytes"] > 0
     assert read_report(tmp_path)["outcome"]["cause"] == "failed"
+
+
+# ---- at full speed: what nobody looks at is moved within the kernel ----------------------------------------------------
+
+FLOOD = (
+    "import hashlib,os,random,sys\n"
+    "block = random.Random(1).randbytes(1 << 20); digest = hashlib.sha256()\n"
+    "for i in range(int(sys.argv[1])):\n"
+    "    b = b'%8d' % i + block; digest.update(b)\n"
+    "    while b: b = b[os.write(1, b):]\n"
+    "os.write(1, b'the last line\\n'); digest.update(b'the last line\\n')\n"
+    "open(sys.argv[2], 'w').write(digest.hexdigest())"
+)
+
+
+def flood(tmp_path, mebibytes):
+    return [BINARY, "--quiet", "--report-to", f"file:{tmp_path}/report.json", "--",
+            *python(FLOOD, mebibytes, tmp_path / "digest")]
+
+
+def judge_flood(tmp_path, got):
+    assert got.hexdigest() == (tmp_path / "digest").read_text()
+    logs = read_report(tmp_path)["logs"]
+    stream = logs["streams"]["stdout"]
+    assert stream["dropped_bytes"] == 0 and stream["error"] is None
+    assert logs["tail"].endswith("the last line\n") and logs["tail_truncated"]
+    assert stream["tail"] == logs["tail"]
+
+
+def hash_of(read):
+    digest = hashlib.sha256()
+    while chunk := read():
+        digest.update(chunk)
+    return digest
+
+
+def test_256_mib_into_a_pipe(tmp_path):
+    process = subprocess.Popen(flood(tmp_path, 256), stdout=subprocess.PIPE, env=clean_env())
+    got = hash_of(lambda: process.stdout.read1(1 << 20))
+    assert process.wait(HANG) == 0
+    judge_flood(tmp_path, got)
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_256_mib_into_a_file(tmp_path, mode):
+    with open(tmp_path / "log", mode) as log:
+        subprocess.run(flood(tmp_path, 256), stdout=log, env=clean_env(), check=True, timeout=60)
+    with open(tmp_path / "log", "rb") as log:
+        judge_flood(tmp_path, hash_of(lambda: log.read(1 << 20)))
+
+
+def test_64_mib_into_a_socket(tmp_path):
+    import socket
+
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(flood(tmp_path, 64), stdout=theirs, env=clean_env())
+    theirs.close()
+    got = hash_of(lambda: ours.recv(1 << 20))
+    ours.close()
+    assert process.wait(HANG) == 0
+    judge_flood(tmp_path, got)
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's own calls would be the ones that fail")
+@pytest.mark.parametrize("refused", ["splice", "tee", "splice,tee"])
+@pytest.mark.parametrize("error", ["EINVAL", "EPERM", "ENOMEM"])
+def test_a_sandbox_without_splice(tmp_path, refused, error):
+    process = subprocess.Popen(["strace", "-o", tmp_path / "trace", "-e", f"trace={refused}", "-e",
+                                f"inject={refused}:error={error}", *flood(tmp_path, 16)],
+                               stdout=subprocess.PIPE, env=clean_env())
+    got = hash_of(lambda: process.stdout.read1(1 << 20))
+    assert process.wait(HANG) == 0
+    judge_flood(tmp_path, got)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+@pytest.mark.parametrize("size", [5, 3_000_000])
+def test_a_pipe_of_somebody_elses_without_splice(tmp_path, size):
+    """It cannot be opened anew, nor spliced into: what is left is to look first, and to write little."""
+    if not shutil.which("strace") or SANITIZED:
+        pytest.skip("needs strace, and the release binary")
+    process = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "strace", "-o", "/dev/null", "-e", "trace=splice",
+         "-e", "inject=splice:error=EPERM", BINARY, "--quiet", "--", "head", "-c", str(size), "/dev/zero"],
+        stdout=subprocess.PIPE, env=clean_env(), timeout=HANG, check=True)
+    assert process.stdout == bytes(size)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_another_writer_of_a_pipe_that_may_not_be_opened_anew(tmp_path):
+    """Whoever else writes into it may fill it between a look and a write: PID 1 must not be caught by that."""
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    read, write = os.pipe()
+    rival = subprocess.Popen(["yes", "rival"], stdout=write)
+    process = subprocess.Popen(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BINARY, "--report-to",
+         f"file:{tmp_path}/report.json", "--quiet", "--timeout", "1s", "--stop-grace", "0", "--drain-timeout", "200ms",
+         "--", "yes", "job"], stdout=write, env=clean_env())
+    os.close(write)
+    deadline = time.monotonic() + 0.7
+    while time.monotonic() < deadline:
+        os.read(read, 3000)
+    # From here on nobody reads.
+    try:
+        assert process.wait(HANG) == 124
+    finally:
+        process.kill()
+        rival.kill()
+        rival.wait()
+        os.close(read)
+
+
+def test_the_last_words_of_each_stream(jobinit):
+    run = jobinit("--tail", "1K", "--tail-lines", "2", "--", "sh", "-c",
+                  "echo first >&2; echo second >&2; echo third >&2; seq 1 200000")
+    logs = run.report["logs"]
+    assert logs["tail"] == logs["streams"]["stdout"]["tail"] == "199999\n200000\n"
+    assert logs["streams"]["stderr"]["tail"] == "second\nthird\n" and logs["streams"]["stderr"]["tail_truncated"]
+    assert logs["streams"]["stderr"]["lines"] == 3
+    assert 0 <= logs["streams"]["stderr"]["first_output_seconds"] <= run.report["times"]["duration_seconds"]
+
+
+def test_the_last_words_that_nobody_read(start, tmp_path):
+    """The reader stands still, the job is full of words: its last ones are in its pipe when it dies."""
+    job = ("import os,signal\n"
+           "os.set_blocking(1, False)\n"
+           "def last(*_): os._exit(4)\n"
+           "tries = 0\n"
+           "import time\n"
+           "n = 0\n"
+           "while tries < 20:\n"
+           "    try: os.write(1, b'%099d\\n' % n); n += 1; tries = 0\n"
+           "    except BlockingIOError: tries += 1; time.sleep(0.05)\n"
+           "open(__import__('sys').argv[1], 'w').write(str(n))\n"
+           "os._exit(4)")
+    process = start("--drain-timeout", "100ms", "--tail", "100", "--", *python(job, tmp_path / "written"))
+    assert process.wait(HANG) == 4
+    logs = read_report(tmp_path)["logs"]
+    written = int((tmp_path / "written").read_text())
+    assert logs["tail"] == "%099d\n" % (written - 1)
+    stream = logs["streams"]["stdout"]
+    assert stream["bytes"] == written * 100
+    process.stdout.flush()
+    assert len(process.stdout.read()) == stream["bytes"] - stream["dropped_bytes"]

@@ -35,12 +35,14 @@ TEST(Report, HasEverythingInItsPlace) {
     "resources": {"cpu_user_seconds": 12.5, "cpu_system_seconds": 0.75, "peak_memory_bytes": 432013312,
                   "peak_memory_source": "cgroup", "memory_limit_bytes": 536870912, "oom_kills": 0},
     "memory": {"enforced_by": "guard", "oom_evidence": null, "limit_hits": 21, "throttled": 22, "stalled_some_seconds": 0.023,
-               "stalled_full_seconds": 0.024, "pressure_notices": 32,
-               "peak_swap_bytes": 33554432, "major_page_faults": 25, "minor_page_faults": 26,
+               "stalled_full_seconds": 0.024, "major_page_faults": 25, "minor_page_faults": 26,
                "warned_after_seconds": 27.0,
                "largest_processes": [{"pid": 28, "name": "python3", "bytes": 29}, {"pid": 30, "name": "sh", "bytes": 31}]},
     "logs": {"captured": true,
-             "streams": {"stdout": {"bytes": 1000, "dropped_bytes": 0}, "stderr": {"bytes": 200, "dropped_bytes": 7}},
+             "streams": {"stdout": {"bytes": 1000, "lines": 20, "dropped_bytes": 0, "error": null,
+                                    "first_output_seconds": 0.25, "tail": "wrote 17 rows\n", "tail_truncated": false},
+                         "stderr": {"bytes": 200, "lines": null, "dropped_bytes": 7, "error": "stderr: Broken pipe",
+                                    "first_output_seconds": null, "tail": "", "tail_truncated": true}},
              "tail": "reading feed\nwrote 17 rows\n", "tail_truncated": false},
     "processes": {"reaped": 4, "leftover": 2, "killed": 1, "unkillable": false}
   })");
@@ -63,7 +65,7 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   EXPECT_TRUE(report["resources"]["oom_kills"].is_null());
   EXPECT_EQ(report["memory"]["enforced_by"], "none");
   for (const char* member : {"limit_hits", "throttled", "stalled_some_seconds", "stalled_full_seconds",
-                             "pressure_notices", "peak_swap_bytes", "warned_after_seconds", "oom_evidence"}) {
+                             "warned_after_seconds", "oom_evidence"}) {
     EXPECT_TRUE(report["memory"][member].is_null()) << member;
   }
   EXPECT_EQ(report["memory"]["largest_processes"], Document::array());

@@ -118,6 +118,14 @@ inline report::Subject sample_subject() {
   return subject;
 }
 
+inline supervise::StreamLog make_stream(const char* name, std::uint64_t bytes, std::uint64_t dropped) {
+  supervise::StreamLog stream;
+  stream.name = name;
+  stream.bytes = bytes;
+  stream.dropped = dropped;
+  return stream;
+}
+
 inline supervise::Outcome sample_outcome() {
   using namespace std::chrono_literals;
   supervise::Outcome outcome;
@@ -136,13 +144,16 @@ inline supervise::Outcome sample_outcome() {
   outcome.resources.throttled = 22;
   outcome.resources.stalled_some = 23ms;
   outcome.resources.stalled_full = 24ms;
-  outcome.resources.pressure_notices = 32;
-  outcome.resources.peak_swap = 33554432;
   outcome.resources.major_faults = 25;
   outcome.resources.minor_faults = 26;
   outcome.resources.memory_warned_after = 27s;
   outcome.resources.largest = {{28, "python3", 29}, {30, "sh", 31}};
-  outcome.streams = {{"stdout", {1000, 0}}, {"stderr", {200, 7}}};
+  outcome.streams = {make_stream("stdout", 1000, 0), make_stream("stderr", 200, 7)};
+  outcome.streams[0].lines = 20;
+  outcome.streams[0].first_after = std::chrono::milliseconds(250);
+  outcome.streams[0].tail = "wrote 17 rows\n";
+  outcome.streams[1].failure = "stderr: Broken pipe";
+  outcome.streams[1].tail_truncated = true;
   outcome.tail = "reading feed\nwrote 17 rows\n";
   outcome.reaped = 4;
   outcome.leftover = 2;

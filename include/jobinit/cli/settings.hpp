@@ -99,7 +99,8 @@ struct Settings {
   std::uint64_t pids = 0;                // processes and threads; 0: no limit
   int oom_score_adj = 0;
   // Logs.
-  std::uint64_t tail = 0;  // bytes
+  std::uint64_t tail = 0;        // bytes
+  std::uint64_t tail_lines = 0;  // 0: no limit
   // Report.
   std::vector<std::string> report_to;
   Duration report_timeout{};

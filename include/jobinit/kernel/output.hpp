@@ -24,6 +24,21 @@ class Output {
   // As much as fits now.
   Written write(std::span<const char> bytes) const;
 
+  struct Moved {
+    std::size_t bytes = 0;
+    bool would_block = false;  // no room now, or nothing in the pipe
+    int failed = 0;            // errno; nothing was moved. Not between these two, not by this kernel or sandbox, or the
+                               // output fails: write() is the way, or tells why there is none
+  };
+  // Up to `most` bytes from a pipe of ours, which nobody else reads, without copying them (splice(2)). Their number may
+  // be less than what there is and what would fit.
+  Moved move_from(const Fd& pipe, std::size_t most) const;
+  // Whether that is worth trying.
+  bool can_move() const { return can_move_; }
+
+  // A pipe is made to hold this much where it holds less and the user may (pipe(7)); else nothing happens.
+  void widen(std::size_t bytes) const;
+
   // Becomes *readable* when the output is writable; -1 when that is always so (regular files, /dev/null). An epoll
   // descriptor of our own: an event loop makes what it watches non-blocking, and the output's description is not ours.
   int pollable() const { return always_writable_ ? -1 : ready_.get(); }
@@ -33,10 +48,17 @@ class Output {
     plain,        // a regular file or a device: write(2) waits for a disk at most
     nonblocking,  // reopened by /proc/self/fd/N: an open file description of our own
     socket,       // MSG_DONTWAIT
-    careful,      // poll(2) first, then at most PIPE_BUF bytes, which fit once poll has said so
+    staged,       // into a pipe of our own, and from there by splice(2), which can be told not to wait
+    careful,      // poll(2) first, then at most PIPE_BUF bytes, which fit if nobody else has written since
   };
+  bool reopen(int fd, int more_flags);
+  void choose_means(int fd, unsigned mode, unsigned long device);
+  Written write_staged(std::span<const char> bytes) const;
+
   Fd fd_;
   Fd ready_;
+  Pipe staging_;
+  bool can_move_ = false;
   Means means_ = Means::plain;
   bool always_writable_ = true;
 };

@@ -12,7 +12,6 @@
 #include "jobinit/base/cause.hpp"
 #include "jobinit/base/choices.hpp"
 #include "jobinit/kernel/memory_meter.hpp"
-#include "jobinit/logs/pump.hpp"
 #include "jobinit/supervise/machine.hpp"
 
 namespace jobinit::supervise {
@@ -66,7 +65,6 @@ struct Resources {
   std::chrono::microseconds cpu_system{};
   std::optional<std::uint64_t> peak_memory;  // bytes
   PeakSource peak_source = PeakSource::none;
-  std::optional<std::uint64_t> peak_swap;     // bytes
   std::optional<std::uint64_t> memory_limit;  // bytes
   MemoryTier memory_tier = MemoryTier::off;   // who enforced it; off: the kernel at the container's limit
   std::optional<std::uint64_t> oom_kills;
@@ -75,16 +73,21 @@ struct Resources {
   std::optional<std::uint64_t> throttled;
   std::optional<std::chrono::microseconds> stalled_some;
   std::optional<std::chrono::microseconds> stalled_full;
-  std::optional<std::uint64_t> pressure_notices;  // how often the kernel woke the guard; nullopt: it does not do that
   std::uint64_t major_faults = 0;  // of what was reaped: pages that had to be read in, and those that had not
   std::uint64_t minor_faults = 0;
   std::optional<Duration> memory_warned_after;  // from the start, when --memory-warn was reached
   std::vector<kernel::ProcessMemory> largest;   // who used the memory when the guard ended the job
 };
 
-struct StreamCounts {
-  std::string name;  // "stdout", "stderr", or "output" when both went to the same place
-  logs::Counts counts;
+struct StreamLog {
+  std::string name;                     // "stdout", "stderr", or "output" when both went to the same place
+  std::uint64_t bytes = 0;              // read from the job
+  std::uint64_t dropped = 0;            // of those, never written
+  std::optional<std::uint64_t> lines;   // line ends; nullopt: some passed unread
+  std::optional<Duration> first_after;  // from the start to the first byte
+  std::string failure;                  // why some could not be written; empty: all could
+  std::string tail;
+  bool tail_truncated = false;
 };
 
 // One of several goes at a job.
@@ -115,8 +118,8 @@ struct Outcome {
   std::chrono::system_clock::time_point ended_at;
   Duration duration{};
   Resources resources;
-  std::vector<StreamCounts> streams;  // empty when the job had jobinit's own stdout and stderr
-  std::string tail;
+  std::vector<StreamLog> streams;  // empty when the job had jobinit's own stdout and stderr
+  std::string tail;                // of all streams, in the order they were read
   bool tail_truncated = false;
   std::uint64_t reaped = 0;    // orphans, the main process not counted
   std::uint64_t leftover = 0;  // processes that were alive when the main process ended

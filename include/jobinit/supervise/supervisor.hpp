@@ -8,6 +8,7 @@
 #include "jobinit/base/happening.hpp"
 #include "jobinit/kernel/cgroup.hpp"
 #include "jobinit/kernel/job_cgroup.hpp"
+#include "jobinit/logs/plan.hpp"
 #include "jobinit/supervise/launch.hpp"
 #include "jobinit/supervise/outcome.hpp"
 #include "jobinit/supervise/retry.hpp"
@@ -25,7 +26,7 @@ struct RunPlan {
   kernel::JobCgroups* cgroups = nullptr;          // where the job's own cgroup is made, in the tier `cgroup`
   bool needs_cgroup = false;                      // it is not started without one
   bool notify = false;                            // give the job a $NOTIFY_SOCKET
-  std::size_t tail = 0;                           // bytes of last words to keep
+  logs::LogPlan log;
   std::function<void(const std::string&)> say = [](const std::string&) {
   };  // for people, while the run goes on; must not block
   std::function<void(const Outcome&)> on_failed_attempt = [](const Outcome&) {};  // before the wait for the next one
