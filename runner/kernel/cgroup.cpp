@@ -174,6 +174,25 @@ std::optional<std::uint64_t> MemoryCgroup::peak() const {
   return number_in(folders_.front() + (version_ == 2 ? "/memory.peak" : "/memory.max_usage_in_bytes"));
 }
 
+std::optional<std::uint64_t> MemoryCgroup::peak_swap() const {
+  return version_ == 2 ? number_in(folders_.front() + "/memory.swap.peak") : std::nullopt;
+}
+
+Fd MemoryCgroup::pressure_notices(const std::string& folder) const {
+  if (version_ == 1) {
+    return {};
+  }
+  Fd notices(::open((folder + "/memory.pressure").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  // Microseconds of standing still, and the window that they are looked for in. Without CAP_SYS_RESOURCE the kernel
+  // takes no window but whole multiples of two seconds, and that since 6.5. The closing NUL belongs to it.
+  for (const std::string_view wish : {std::string_view("some 20000 500000\0", 18), {"some 50000 2000000\0", 19}}) {
+    if (notices && ::write(notices.get(), wish.data(), wish.size()) >= 0) {
+      return notices;
+    }
+  }
+  return {};
+}
+
 std::optional<std::uint64_t> MemoryCgroup::oom_kills() const { return oom_kills_in(oom_file()); }
 
 Fd MemoryCgroup::notices() const {

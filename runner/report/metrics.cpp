@@ -91,6 +91,8 @@ std::string prometheus_text(const Document& report, bool with_job_label) {
              at(report, "times", "duration_seconds"));
   gauges.set("jobinit_job_peak_memory_bytes", "The most memory that the last run used.",
              at(report, "resources", "peak_memory_bytes"));
+  gauges.set("jobinit_job_peak_swap_bytes", "The most that the last run had in swap.",
+             at(report, "memory", "peak_swap_bytes"));
   gauges.set("jobinit_job_memory_limit_bytes", "The memory limit that the last run had.",
              at(report, "resources", "memory_limit_bytes"));
   gauges.set("jobinit_job_memory_limit_hits", "Times that the memory limit was reached during the last run.",

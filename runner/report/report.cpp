@@ -173,6 +173,8 @@ Document memory_object(const Outcome& outcome) {
   part["throttled"] = or_null(resources.throttled);
   part["stalled_some_seconds"] = seconds_or_null(resources.stalled_some);
   part["stalled_full_seconds"] = seconds_or_null(resources.stalled_full);
+  part["pressure_notices"] = or_null(resources.pressure_notices);
+  part["peak_swap_bytes"] = or_null(resources.peak_swap);
   part["major_page_faults"] = resources.major_faults;
   part["minor_page_faults"] = resources.minor_faults;
   part["warned_after_seconds"] = seconds_or_null(resources.memory_warned_after);

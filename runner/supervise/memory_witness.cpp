@@ -53,12 +53,14 @@ MemoryWitness::MemoryWitness(std::optional<kernel::MemoryCgroup> group, const st
   before_ = group_->counters();
   exclusive_ = group_->exclusive(known);
   peak_before_ = group_->peak();
+  swap_before_ = group_->peak_swap();
 }
 
 MemoryWitness::MemoryWitness(const kernel::JobCgroup& group)
     : group_(kernel::MemoryCgroup::at(group.version(), group.folder())), exclusive_(true) {
   before_ = group_->counters();
   peak_before_ = 0;
+  swap_before_ = 0;
 }
 
 void MemoryWitness::watch_for_kills() {
@@ -86,12 +88,23 @@ std::optional<std::uint64_t> MemoryWitness::kills_at_end() {
   return notices_ || recently ? std::optional(kills) : std::nullopt;
 }
 
-void MemoryWitness::prepare_to_measure(bool by_job) {
-  if (group_ && (exclusive_ || !by_job)) {
-    // A limit above may be shared with others: it counts all of them, a limit of the job's own only us.
-    const std::string& folder = by_job ? group_->folders().front() : group_->limiting_folder();
-    meter_ = kernel::MemoryMeter::open(group_->version(), folder);
+const std::string* MemoryWitness::measured_folder(bool by_job) const {
+  if (!group_ || (by_job && !exclusive_)) {
+    return nullptr;
   }
+  // A limit above may be shared with others: it counts all of them, a limit of the job's own only us.
+  return by_job ? &group_->folders().front() : &group_->limiting_folder();
+}
+
+void MemoryWitness::prepare_to_measure(bool by_job) {
+  if (const std::string* folder = measured_folder(by_job)) {
+    meter_ = kernel::MemoryMeter::open(group_->version(), *folder);
+  }
+}
+
+kernel::Fd MemoryWitness::pressure_notices(bool by_job) const {
+  const std::string* folder = measured_folder(by_job);
+  return folder != nullptr ? group_->pressure_notices(*folder) : kernel::Fd();
 }
 
 void MemoryWitness::look() {
@@ -110,6 +123,10 @@ void MemoryWitness::look() {
   if (const auto peak = exclusive_ ? group_->peak() : std::nullopt; peak && peak > peak_before_) {
     resources_.peak_memory = peak;
     resources_.peak_source = PeakSource::cgroup;
+  }
+  // A job that has used none is told from one that stayed below what had been used before it.
+  if (const auto peak = exclusive_ ? group_->peak_swap() : std::nullopt; peak == 0U || peak > swap_before_) {
+    resources_.peak_swap = peak;
   }
 }
 

@@ -18,6 +18,8 @@ Resources merge(const Resources& a, Resources b) {
   b.throttled = sum(a.throttled, b.throttled);
   b.stalled_some = sum(a.stalled_some, b.stalled_some);
   b.stalled_full = sum(a.stalled_full, b.stalled_full);
+  b.pressure_notices = sum(a.pressure_notices, b.pressure_notices);
+  b.peak_swap = std::max(a.peak_swap, b.peak_swap);
   b.major_faults += a.major_faults;
   b.minor_faults += a.minor_faults;
   if (!b.memory_warned_after) {

@@ -45,6 +45,7 @@ class Supervisor {
         messages_(loop),
         wall_arrivals_(loop),
         notices_(loop),
+        pressure_arrivals_(loop),
         timer_(loop),
         second_look_(loop),
         control_(plan.launch),
@@ -54,7 +55,7 @@ class Supervisor {
         memory_(group_ ? MemoryWitness(*group_) : MemoryWitness(plan.container, foreign_)) {}
 
   ~Supervisor() {
-    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_}) {
+    for (stream_descriptor* lent : {&arrivals_, &messages_, &wall_arrivals_, &notices_, &pressure_arrivals_}) {
       if (lent->is_open()) {
         lent->release();
       }  // for waiting only
@@ -155,6 +156,7 @@ class Supervisor {
     state_ = start(policy_, began_);
     if (policy_.memory.watching()) {
       memory_.prepare_to_measure(plan_.memory.of_job);
+      watch_pressure();
     }
     if (wall_timer_) {
       feed(DeadlineAt{wall_timer_->on_monotonic_clock()});
@@ -313,6 +315,35 @@ class Supervisor {
         after_a_moment([this] { look_for_kills(); });
       }
       wait_for_notices();
+    });
+  }
+
+  // Where the kernel tells of scarce memory, a job that has begun to grow fast while nobody looked is seen at once. It
+  // is no more than that: the guard does without, as it has to in most containers.
+  void watch_pressure() {
+    pressure_ = memory_.pressure_notices(plan_.memory.of_job);
+    if (!pressure_) {
+      return;
+    }
+    boost::system::error_code failure;
+    pressure_arrivals_.assign(pressure_.get(), failure);
+    if (failure) {
+      pressure_.reset();
+      return;
+    }
+    pressure_notices_ = 0;
+    wait_for_pressure();
+  }
+
+  void wait_for_pressure() {
+    pressure_arrivals_.async_wait(stream_descriptor::wait_error, [this](boost::system::error_code failure) {
+      if (failure) {
+        return;
+      }
+      ++*pressure_notices_;
+      measure_memory();
+      arm_timer();
+      wait_for_pressure();
     });
   }
 
@@ -666,6 +697,7 @@ class Supervisor {
     outcome_.resources.memory_tier = in_cgroup && !group_ ? MemoryTier::off : plan_.memory.tier;
     outcome_.resources.memory_warned_after = memory_warned_after_;
     outcome_.resources.largest = std::move(largest_);
+    outcome_.resources.pressure_notices = pressure_notices_;
     Facts facts;
     facts.status = state_.main_status;
     facts.intent = state_.intent;
@@ -706,6 +738,9 @@ class Supervisor {
   stream_descriptor messages_;
   stream_descriptor wall_arrivals_;
   stream_descriptor notices_;
+  stream_descriptor pressure_arrivals_;
+  kernel::Fd pressure_;
+  std::optional<std::uint64_t> pressure_notices_;
   std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer second_look_;

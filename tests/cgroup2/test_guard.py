@@ -126,3 +126,17 @@ def test_only_the_init_is_spared(vm):
     assert result.text("own").split() == ["500", "-1000"]
     assert result.text("peer").split() == ["0", "-1000"]
     assert result.text("peer.alone").split() == ["0", "0"]
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_the_kernel_wakes_the_guard_where_it_may_be_asked_to(vm, ending, writable):
+    """Held up at memory.high, the job stands still for want of memory, and the guard is told so (PSI)."""
+    result = vm(f"""
+        group job memory.high=32M memory.max=96M
+        contain job {"--writable" if writable else ""} -- --memory 64M --memory-tier guard -- hog hold 40M
+    """)
+    end = ending(result)
+    assert result.event("high") > 0, "the job was never throttled, so that this proves nothing"
+    assert (end.how, end.cause) == (("exit", 0), "success")
+    notices = end.report["memory"]["pressure_notices"]
+    assert notices >= 1 if writable else notices is None

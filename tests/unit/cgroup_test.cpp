@@ -200,6 +200,72 @@ const std::vector<Row>& rows() {
        512 * kMi,
        std::nullopt,
        std::nullopt},
+      {"v1, Kubernetes, burstable: the limit is the container's",
+       {{"/proc/self/cgroup",
+         "11:memory:/kubepods/burstable/pod1d2c/4f1c\n4:pids:/kubepods/burstable/pod1d2c/4f1c\n1:name=systemd:/x\n"},
+        {"/proc/self/mountinfo",
+         mounts("36 30 0:31 /kubepods/burstable/pod1d2c/4f1c /sys/fs/cgroup/memory ro,nosuid,nodev,noexec,relatime "
+                "master:17 - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n"},
+        {"/sys/fs/cgroup/memory/memory.soft_limit_in_bytes", "134217728\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       256 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v2, Kubernetes, guaranteed, seen from the host's namespace: the pod's limit is as tight",
+       {{"/proc/self/cgroup", "0::/kubepods.slice/kubepods-pod1d2c.slice/cri-containerd-4f1c.scope\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate\n")},
+        {"/sys/fs/cgroup/kubepods.slice/kubepods-pod1d2c.slice/cri-containerd-4f1c.scope/memory.max", "536870912\n"},
+        {"/sys/fs/cgroup/kubepods.slice/kubepods-pod1d2c.slice/cri-containerd-4f1c.scope/memory.oom.group", "1\n"},
+        {"/sys/fs/cgroup/kubepods.slice/kubepods-pod1d2c.slice/memory.max", "536870912\n"},
+        {"/sys/fs/cgroup/kubepods.slice/memory.max", "max\n"}},
+       2,
+       {"/sys/fs/cgroup/kubepods.slice/kubepods-pod1d2c.slice/cri-containerd-4f1c.scope",
+        "/sys/fs/cgroup/kubepods.slice/kubepods-pod1d2c.slice", "/sys/fs/cgroup/kubepods.slice", "/sys/fs/cgroup"},
+       512 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v1, ECS: the task's limit is out of sight",
+       {{"/proc/self/cgroup", "9:memory:/ecs/0f9c/0f9c-1234\n1:name=systemd:/ecs/0f9c/0f9c-1234\n"},
+        {"/proc/self/mountinfo",
+         mounts(
+             "36 30 0:31 /ecs/0f9c/0f9c-1234 /sys/fs/cgroup/memory ro,nosuid master:15 - cgroup cgroup rw,memory\n")},
+        {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n"}},
+       1,
+       {"/sys/fs/cgroup/memory"},
+       1024 * kMi,
+       std::nullopt,
+       std::nullopt},
+      {"v2, podman without root: the container's processes are one folder below its scope",
+       {{"/proc/self/cgroup",
+         "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-4f1c.scope/container\n"},
+        {"/proc/self/mountinfo",
+         mounts("36 23 0:31 /user.slice/user-1000.slice/user@1000.service/user.slice/libpod-4f1c.scope /sys/fs/cgroup "
+                "ro,nosuid - cgroup2 cgroup2 rw,nsdelegate\n")},
+        {"/sys/fs/cgroup/memory.max", "67108864\n"},
+        {"/sys/fs/cgroup/container/memory.max", "max\n"},
+        {"/sys/fs/cgroup/container/memory.peak", "1048576\n"}},
+       2,
+       {"/sys/fs/cgroup/container", "/sys/fs/cgroup"},
+       64 * kMi,
+       kMi,
+       std::nullopt},
+      {"v2, Slurm: the step's limit, above the task's folder",
+       {{"/proc/self/cgroup", "0::/system.slice/slurmstepd.scope/job_12/step_0/user/task_0\n"},
+        {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")},
+        {"/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/memory.max", "209715200\n"},
+        {"/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/step_0/memory.max", "104857600\n"},
+        {"/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/step_0/user/task_0/memory.max", "max\n"}},
+       2,
+       {"/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/step_0/user/task_0",
+        "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/step_0/user",
+        "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12/step_0",
+        "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_12", "/sys/fs/cgroup/system.slice/slurmstepd.scope",
+        "/sys/fs/cgroup/system.slice", "/sys/fs/cgroup"},
+       100 * kMi,
+       std::nullopt,
+       std::nullopt},
       {"figures that are none",
        {{"/proc/self/cgroup", "0::/\n"},
         {"/proc/self/mountinfo", mounts("36 23 0:31 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n")},
@@ -279,6 +345,15 @@ TEST(Cgroups, SwapIsWhatTheMachineHasAndTheGroupMayUse) {
     const test::Machine machine(one.tree);
     EXPECT_EQ(MemoryCgroup::find(machine.root())->swap_room(), one.room) << one.name;
   }
+}
+
+TEST(Cgroups, SayHowMuchWasInSwapWhereTheKernelDoes) {
+  const test::Machine machine(v2("/", {{"/sys/fs/cgroup/memory.swap.peak", "4096\n"}}));
+  EXPECT_EQ(MemoryCgroup::find(machine.root())->peak_swap(), 4096U);
+  const test::Machine bare(v2("/", {}));
+  EXPECT_EQ(MemoryCgroup::find(bare.root())->peak_swap(), std::nullopt);
+  const test::Machine old(test::Tree{{"/v1/memory.memsw.max_usage_in_bytes", "4096\n"}});
+  EXPECT_EQ(MemoryCgroup::at(1, old.root()("/v1")).peak_swap(), std::nullopt) << "that is the sum with memory";
 }
 
 TEST(Cgroups, CountWhatHappensToTheGroup) {

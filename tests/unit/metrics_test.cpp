@@ -53,6 +53,7 @@ TEST(Metrics, HaveEveryFigure) {
       {"jobinit_job_last_exit_code", 0},
       {"jobinit_job_duration_seconds", 90.5},
       {"jobinit_job_peak_memory_bytes", 432013312},
+      {"jobinit_job_peak_swap_bytes", 33554432},
       {"jobinit_job_memory_limit_bytes", 536870912},
       {"jobinit_job_cpu_user_seconds", 12.5},
       {"jobinit_job_cpu_system_seconds", 0.75},

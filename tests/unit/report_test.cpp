@@ -35,7 +35,8 @@ TEST(Report, HasEverythingInItsPlace) {
     "resources": {"cpu_user_seconds": 12.5, "cpu_system_seconds": 0.75, "peak_memory_bytes": 432013312,
                   "peak_memory_source": "cgroup", "memory_limit_bytes": 536870912, "oom_kills": 0},
     "memory": {"enforced_by": "guard", "oom_evidence": null, "limit_hits": 21, "throttled": 22, "stalled_some_seconds": 0.023,
-               "stalled_full_seconds": 0.024, "major_page_faults": 25, "minor_page_faults": 26,
+               "stalled_full_seconds": 0.024, "pressure_notices": 32,
+               "peak_swap_bytes": 33554432, "major_page_faults": 25, "minor_page_faults": 26,
                "warned_after_seconds": 27.0,
                "largest_processes": [{"pid": 28, "name": "python3", "bytes": 29}, {"pid": 30, "name": "sh", "bytes": 31}]},
     "logs": {"captured": true,
@@ -65,7 +66,7 @@ TEST(Report, SaysNullForWhatIsNotKnown) {
   EXPECT_TRUE(report["resources"]["oom_kills"].is_null());
   EXPECT_EQ(report["memory"]["enforced_by"], "none");
   for (const char* member : {"limit_hits", "throttled", "stalled_some_seconds", "stalled_full_seconds",
-                             "warned_after_seconds", "oom_evidence"}) {
+                             "pressure_notices", "peak_swap_bytes", "warned_after_seconds", "oom_evidence"}) {
     EXPECT_TRUE(report["memory"][member].is_null()) << member;
   }
   EXPECT_EQ(report["memory"]["largest_processes"], Document::array());

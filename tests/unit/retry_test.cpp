@@ -85,6 +85,8 @@ TEST(Retry, AttemptsAddUp) {
   first.resources.oom_kills = 1;
   first.resources.limit_hits = 5;
   first.resources.stalled_some = 3ms;
+  first.resources.pressure_notices = 8;
+  first.resources.peak_swap = 900;
   first.resources.major_faults = 6;
   first.resources.memory_warned_after = 7s;
   first.resources.largest = {{11, "first", 12}};
@@ -104,6 +106,8 @@ TEST(Retry, AttemptsAddUp) {
   second.resources.peak_source = PeakSource::cgroup;
   second.resources.limit_hits = 50;
   second.resources.stalled_some = 30ms;
+  second.resources.pressure_notices = 80;
+  second.resources.peak_swap = 800;
   second.resources.major_faults = 60;
   second.streams = {test::make_stream("stdout", 1000, 10)};
   second.streams[0].lines = 4;
@@ -121,6 +125,8 @@ TEST(Retry, AttemptsAddUp) {
   EXPECT_EQ(all.resources.limit_hits, 55U);
   EXPECT_EQ(all.resources.throttled, std::nullopt);
   EXPECT_EQ(all.resources.stalled_some, 33ms);
+  EXPECT_EQ(all.resources.pressure_notices, 88U);
+  EXPECT_EQ(all.resources.peak_swap, 900U);
   EXPECT_EQ(all.resources.major_faults, 66U);
   EXPECT_EQ(all.resources.memory_warned_after, 7s);
   EXPECT_TRUE(all.resources.largest.empty()) << "of the last attempt, as the tail is";

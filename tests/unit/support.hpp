@@ -144,6 +144,8 @@ inline supervise::Outcome sample_outcome() {
   outcome.resources.throttled = 22;
   outcome.resources.stalled_some = 23ms;
   outcome.resources.stalled_full = 24ms;
+  outcome.resources.pressure_notices = 32;
+  outcome.resources.peak_swap = 33554432;
   outcome.resources.major_faults = 25;
   outcome.resources.minor_faults = 26;
   outcome.resources.memory_warned_after = 27s;

@@ -52,6 +52,11 @@ class MemoryCgroup {
   MemoryCounters counters() const;
   // The most this group has ever used, page cache included; nullopt where the kernel does not say (v2 before 5.19).
   std::optional<std::uint64_t> peak() const;
+  // The most it ever had in swap, in bytes (v2 since 6.5; v1 counts only the sum with memory).
+  std::optional<std::uint64_t> peak_swap() const;
+  // Has an urgent condition (POLLPRI) whenever processes of the group in `folder` have begun to stand still for want of
+  // memory, at most once in a window (psi.rst). Empty where the group is not ours to write to, and in v1.
+  Fd pressure_notices(const std::string& folder) const;
   // How many processes of this group the OOM killer has killed; nullopt where the kernel does not say.
   std::optional<std::uint64_t> oom_kills() const;
   // Readable when something has been counted: then acknowledge() and look. Empty where nobody tells (v1; out of inotify

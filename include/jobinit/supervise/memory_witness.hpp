@@ -42,6 +42,8 @@ class MemoryWitness {
 
   // Opens what used() needs. `by_job`: what is watched is the job's own use, not the container's.
   void prepare_to_measure(bool by_job);
+  // Has an urgent condition when memory has become scarce where it is measured: a good time to look. May be empty.
+  kernel::Fd pressure_notices(bool by_job) const;
   // Bytes that cannot be reclaimed; up to `good_enough` the answer may be too high. `tree`: the job's processes, asked
   // for only where no cgroup answers for them.
   template <typename Tree>
@@ -57,10 +59,14 @@ class MemoryWitness {
   const Resources& resources() const { return resources_; }
 
  private:
+  // Where memory is measured; null where no cgroup says how much the job uses.
+  const std::string* measured_folder(bool by_job) const;
+
   std::optional<kernel::MemoryCgroup> group_;
   std::optional<kernel::MemoryMeter> meter_;
   kernel::MemoryCounters before_;
   std::optional<std::uint64_t> peak_before_;
+  std::optional<std::uint64_t> swap_before_;
   kernel::Fd notices_;
   kernel::Probe kills_;
   std::uint64_t seen_ = 0;      // kills that were counted when last looked

@@ -65,6 +65,7 @@ struct Resources {
   std::chrono::microseconds cpu_system{};
   std::optional<std::uint64_t> peak_memory;  // bytes
   PeakSource peak_source = PeakSource::none;
+  std::optional<std::uint64_t> peak_swap;     // bytes
   std::optional<std::uint64_t> memory_limit;  // bytes
   MemoryTier memory_tier = MemoryTier::off;   // who enforced it; off: the kernel at the container's limit
   std::optional<std::uint64_t> oom_kills;
@@ -73,6 +74,7 @@ struct Resources {
   std::optional<std::uint64_t> throttled;
   std::optional<std::chrono::microseconds> stalled_some;
   std::optional<std::chrono::microseconds> stalled_full;
+  std::optional<std::uint64_t> pressure_notices;  // how often the kernel woke the guard; nullopt: it does not do that
   std::uint64_t major_faults = 0;  // of what was reaped: pages that had to be read in, and those that had not
   std::uint64_t minor_faults = 0;
   std::optional<Duration> memory_warned_after;  // from the start, when --memory-warn was reached
