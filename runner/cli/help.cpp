@@ -31,10 +31,18 @@ constexpr std::string_view kTail = R"(
 Sinks
   file:PATH                     the report as JSON, written beside PATH and renamed
   stdout:  stderr:              the report as one line of JSON
-  termination-log:[PATH]        the summary and last words, within Kubernetes' 4096 bytes (/dev/termination-log)
+  termination-log:[PATH]        the summary and last words as JSON, within Kubernetes' 4096 bytes (/dev/termination-log)
   textfile:PATH.prom            metrics for node_exporter's textfile collector
   pushgateway+http(s)://HOST[:PORT][/LABEL/VALUE...]
                                 metrics to a Prometheus Pushgateway, grouped by job and these labels
+  healthchecks+https://HOST/PING-KEY/SLUG          pings: start, success, exit status
+  cronitor+https://cronitor.link/p/API-KEY[/MONITOR]
+  sentry+https://PUBLIC-KEY@HOST/PROJECT           check-ins of a cron monitor
+  slack+https://hooks.slack.com/services/...       a message
+  webhook+https://URL           any request, made of ${...} from the report
+  cloudevents+https://URL       CloudEvents 1.0
+  otlp+http(s)://HOST[:PORT]  otlp:                a span, metrics and the log's tail, by OpenTelemetry
+  emf:[NAMESPACE]               metrics for CloudWatch, as a line on stdout
 
 Exit codes
   the job's own; 128+N when signal N killed it; 124 timeout; 137 out of memory, or killed after the stop signal's grace;

@@ -39,7 +39,8 @@ void send(const std::vector<Sink>& sinks, const deliver::Event& event, Duration 
     owners.push_back(i);
   }
   deliver::send_all(parcels, timeout, [&](const deliver::Sent& sent) {
-    on_answer({owners[sent.parcel], sent.ok, sent.detail});
+    const Sink& sink = sinks[owners[sent.parcel]];
+    on_answer({owners[sent.parcel], sent.ok, deliver::without_credentials(sink, sent.detail)});
   });
 }
 

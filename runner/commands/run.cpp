@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "jobinit/base/environment.hpp"
+#include "jobinit/base/trace.hpp"
 #include "jobinit/cli/help.hpp"
 #include "jobinit/commands/dropin.hpp"
 #include "jobinit/commands/gather.hpp"
@@ -351,6 +352,10 @@ class Run {
     plan.launch.environment = spec.environment;
     if (!gathered_.drop_in || gathered_.drop_in->asked) {
       set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
+    }
+    if (deliver::reports_spans(gathered_.sinks)) {  // else the job's spans would hang below one that nobody has told of
+      const auto parent = lookup(invocation_.environment, "TRACEPARENT");
+      set_variable(plan.launch.environment, "TRACEPARENT", trace_of_run(subject_.run_id, parent).traceparent());
     }
     plan.launch.oom_score_adj = settings.oom_score_adj;
     plan.launch.own_oom_score_adj = &oom_score_;

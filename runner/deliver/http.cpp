@@ -10,6 +10,7 @@
 
 #include "jobinit/base/text.hpp"
 #include "jobinit/deliver/ca.hpp"
+#include "jobinit/deliver/signing.hpp"
 #include "jobinit/report/version.hpp"
 
 extern "C" char** environ;  // NOLINT
@@ -165,7 +166,10 @@ class Sender {
       return;
     }
     if (!transfer.handle) {
-      prepare(transfer, std::get<HttpRequest>(message));
+      if (const auto good = prepare(transfer, std::get<HttpRequest>(message)); !good) {
+        settle(static_cast<std::size_t>(&transfer - transfers_.data()), false, good.failure().message);
+        return;
+      }
     }
     ++transfer.attempts;
     transfer.answer.clear();
@@ -177,11 +181,18 @@ class Sender {
     curl_multi_add_handle(multi_.get(), transfer.handle.get());
   }
 
-  void prepare(Transfer& transfer, const HttpRequest& request) const {
+  Result<void> prepare(Transfer& transfer, const HttpRequest& request) const {
+    const auto signature = signature_headers(request, std::chrono::system_clock::now());
+    if (!signature) {
+      return signature.failure();
+    }
     CURL* handle = curl_easy_init();
     transfer.handle.reset(handle);
     curl_slist* headers = nullptr;
     for (const auto& [name, value] : request.headers) {
+      headers = curl_slist_append(headers, fmt::format("{}: {}", name, value).c_str());
+    }
+    for (const auto& [name, value] : *signature) {
       headers = curl_slist_append(headers, fmt::format("{}: {}", name, value).c_str());
     }
     headers = curl_slist_append(headers, "Expect:");  // no round trip to ask whether the body is welcome
@@ -210,6 +221,7 @@ class Sender {
       curl_blob blob{const_cast<char*>(bundle.data()), bundle.size(), CURL_BLOB_NOCOPY};
       curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
     }
+    return {};
   }
 
   void collect() {
@@ -236,9 +248,17 @@ class Sender {
     transfer.under_way = false;
   }
 
+  static Result<void> judge(const Transfer& transfer) {
+    const auto* request = std::get_if<HttpRequest>(&transfer.parcel->messages[transfer.message]);
+    return request != nullptr && request->judge != nullptr ? request->judge(transfer.answer) : Result<void>();
+  }
+
   void conclude(Transfer& transfer, CURLcode code, long status) {
     const auto index = static_cast<std::size_t>(&transfer - transfers_.data());
     if (code == CURLE_OK && status >= 200 && status < 300) {
+      if (const auto good = judge(transfer); !good) {
+        return settle(index, false, good.failure().message);
+      }
       if (++transfer.message == transfer.parcel->messages.size()) {
         return settle(index, true, "");
       }

@@ -115,6 +115,9 @@ std::string prometheus_text(const Document& report, bool with_job_label) {
     gauges.set("jobinit_job_last_completion_timestamp_seconds", "When the last run ended, whatever way.", *ended, {});
     if (at(report, "outcome", "success") == true) {
       gauges.set("jobinit_job_last_success_timestamp_seconds", "When the last successful run ended.", *ended, {});
+    } else {
+      gauges.set("jobinit_job_last_failure_timestamp_seconds", "When the last run that was no success ended.", *ended,
+                 {});
     }
   }
   for (const std::string_view name : cause_names()) {

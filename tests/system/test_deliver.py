@@ -281,9 +281,9 @@ def test_local_sinks(jobinit, tmp_path):
     assert words == "last words"
     assert json.loads(report) == run.report
     assert json.loads(run.err.splitlines()[0]) == run.report
-    lines = (tmp_path / "termination").read_text().splitlines()
-    assert lines[0].startswith("import failed: exit 3 after ")
-    assert lines[-1] == "last words"
+    message = json.loads((tmp_path / "termination").read_text())
+    assert message["summary"] == run.report["outcome"]["summary"]
+    assert (message["cause"], message["exit_code"], message["tail"]) == ("failed", 3, "last words\n")
     assert 'jobinit_job_outcome{cause="failed",job="import"} 1' in (tmp_path / "job.prom").read_text()
 
 

@@ -79,6 +79,7 @@ TEST(Metrics, OnlyASuccessTellsTheTimeOfTheLastSuccess) {
   for (const std::string_view name : cause_names()) {
     const auto all = samples(prometheus_text(ended_by(*cause_from_name(name)), false));
     EXPECT_EQ(all.contains("jobinit_job_last_success_timestamp_seconds"), name == "success") << name;
+    EXPECT_EQ(all.contains("jobinit_job_last_failure_timestamp_seconds"), name != "success") << name;
     EXPECT_TRUE(all.contains("jobinit_job_last_completion_timestamp_seconds")) << name;
     EXPECT_EQ(all.at("jobinit_job_last_exit_code"), name == "success" ? 0 : 1);
     for (const std::string_view other : cause_names()) {

@@ -126,7 +126,9 @@ INSTANTIATE_TEST_SUITE_P(
             "\"1a\" is not a label name"},
         Bad{"pushgateway, no name before base64", "pushgateway+http://host/@base64/eA", "is not a label name"},
         Bad{"pushgateway, a query", "pushgateway+http://host/?a=b", "a query has no meaning"},
-        Bad{"pushgateway, a fragment", "pushgateway+http://host/#a", "a query has no meaning"},
+        Bad{"pushgateway, no option", "pushgateway+http://host/#metod=put", "did you mean method?"},
+        Bad{"pushgateway, no method", "pushgateway+http://host/#method=patch", "the method is post or put"},
+        Bad{"pushgateway, no time to delete", "pushgateway+http://host/#delete=always", "delete is never or success"},
         Bad{"empty filter", "file:/run/report.json#on=", "never be told anything"},
         Bad{"mistyped event", "pushgateway+http://host#on=strated", "did you mean started?"},
         Bad{"mistyped cause", "stdout:#on=failed,timeuot", "did you mean timeout?"},
@@ -341,9 +343,9 @@ TEST(StreamSink, DoesNotWaitWithoutPatience) {
 
 constexpr std::size_t kKubernetesLimit = 4096;
 
-std::string termination_message(const Document& report) {
+std::string termination_message(const Document& report, const std::string& options = "#format=text") {
   const test::TemporaryFolder folder;
-  deliver("termination-log:" + (folder / "log"), report);
+  deliver("termination-log:" + (folder / "log") + options, report);
   std::string text = test::content_of(folder / "log");
   EXPECT_LE(text.size(), kKubernetesLimit);
   EXPECT_TRUE(test::is_valid_utf8(text));
@@ -377,7 +379,7 @@ TEST(TerminationLog, OverwritesWhatIsMounted) {
   std::filesystem::create_hard_link(path, folder / "kubelets view");
   deliver("termination-log:" + path, test::sample_report());
   EXPECT_EQ(test::content_of(folder / "kubelets view"), test::content_of(path));
-  EXPECT_THAT(test::content_of(path), testing::StartsWith("import-feed succeeded"));
+  EXPECT_THAT(test::content_of(path), testing::StartsWith("{\"summary\":\"import-feed succeeded"));
 }
 
 TEST(TerminationLog, KeepsTheNewestWholeLines) {
@@ -438,16 +440,54 @@ TEST(TerminationLog, FitsAtEveryLengthOfWhatComesBefore) {
   }
 }
 
-TEST(TerminationLog, ToldOfAReportThatLacksThings) {
-  const test::TemporaryFolder folder;
-  const Sink sink = sink_of("termination-log:" + (folder / "log"));
-  for (const char* part : {"outcome", "logs"}) {
-    Document report = test::sample_report();
-    report.erase(part);
-    const auto written = sink.kind->write(sink, finished_event(report), 1s);
-    ASSERT_FALSE(written);
-    EXPECT_THAT(written.failure().message, HasSubstr("the report lacks something"));
+TEST(TerminationLog, IsJsonUnlessToldOtherwise) {
+  supervise::Outcome outcome = test::sample_outcome();
+  outcome.verdict = {Cause::failed, 3, 3, std::nullopt};
+  outcome.problems = {"first problem", "second problem"};
+  EXPECT_EQ(termination_message(report::make_report(test::sample_subject(), outcome), ""),
+            R"({"summary":"import-feed failed: exit 3 after 1m31s, peak memory 412 MiB of 512 MiB","cause":"failed",)"
+            R"("exit_code":3,"run_id":"01890a5d-ac96-774b-bcce-b302099a8057",)"
+            R"("problems":["first problem","second problem"],"tail":"reading feed\nwrote 17 rows\n"})"
+            "\n");
+}
+
+// Whatever is in it, and however much longer escaping makes it.
+TEST(TerminationLog, IsValidJsonWithinTheLimitAtAnyLength) {
+  for (const char* piece : {"a", "\"", "\\", "\n", "\x01", "ü", "😀", "\xFF", "line\n"}) {
+    for (const std::size_t length : {0U, 500U, 3000U, 4000U, 4096U, 20'000U}) {
+      std::string text;
+      while (text.size() < length) {
+        text += piece;
+      }
+      supervise::Outcome outcome = test::sample_outcome();
+      report::Subject subject = test::sample_subject();
+      outcome.verdict = {Cause::rejected, 125, std::nullopt, std::nullopt};
+      outcome.tail = text;
+      const auto tail = nlohmann::json::parse(termination_message(report::make_report(subject, outcome), ""));
+      EXPECT_TRUE(length == 0 || !tail["tail"].get<std::string>().empty());
+      outcome.problems = {"first", text, text};
+      const auto problems = nlohmann::json::parse(termination_message(report::make_report(subject, outcome), ""));
+      EXPECT_EQ(problems["problems"][0], "first");
+      subject.job_name = text;
+      EXPECT_TRUE(nlohmann::json::accept(termination_message(report::make_report(subject, outcome), "")));
+    }
   }
+}
+
+TEST(TerminationLog, TellsWhatAReportHasThatLacksThings) {
+  for (const char* part : {"outcome", "logs", "run_id"}) {
+    for (const char* options : {"", "#format=text"}) {
+      Document report = test::sample_report();
+      report.erase(part);
+      EXPECT_FALSE(termination_message(report, options).empty());
+    }
+  }
+}
+
+TEST(TerminationLog, OtherFormatsAreRefused) {
+  const auto sink = parse_sink("termination-log:/t#format=yaml");
+  ASSERT_FALSE(sink);
+  EXPECT_THAT(sink.failure().message, HasSubstr("the format is json or text"));
 }
 
 // ---- the Pushgateway ------------------------------------------------------------------------------------------------
@@ -512,6 +552,29 @@ TEST(PushgatewayRequest, PostsTheMetricsWithoutTheJobsLabel) {
   EXPECT_EQ(request.method, "POST") << "PUT would take the time of the last success away";
   EXPECT_THAT(request.headers, ElementsAre(testing::Pair("Content-Type", HasSubstr("text/plain; version=0.0.4"))));
   EXPECT_EQ(request.body, report::prometheus_text(test::sample_report(), false));
+}
+
+TEST(PushgatewayRequest, PutReplacesTheGroupAtTheEndOnly) {
+  const Sink sink = sink_of("pushgateway+http://host/region/eu/#method=put");
+  Event event = finished_event(test::sample_report());
+  const auto method = [&] { return std::get<HttpRequest>(sink.kind->request(sink, event, {})->at(0)).method; };
+  EXPECT_EQ(method(), "PUT");
+  event.kind = EventKind::started;
+  EXPECT_EQ(method(), "POST") << "that it runs must not take away what the last run left";
+}
+
+TEST(PushgatewayRequest, TheGroupOfASuccessCanBeDeleted) {
+  const Sink sink = sink_of("pushgateway+http://host/region/eu/#delete=success");
+  const auto sent = [&](Cause cause) {
+    supervise::Outcome outcome = test::sample_outcome();
+    outcome.verdict.cause = cause;
+    const Event event = finished_event(report::make_report(test::sample_subject(), outcome));
+    return std::get<HttpRequest>(sink.kind->request(sink, event, {})->at(0));
+  };
+  EXPECT_EQ(sent(Cause::success).method, "DELETE");
+  EXPECT_EQ(sent(Cause::success).url, "http://host/metrics/job/import-feed/region/eu");
+  EXPECT_EQ(sent(Cause::success).body, "");
+  EXPECT_EQ(sent(Cause::failed).method, "POST");
 }
 
 TEST(PushgatewayRequest, ANameThatIsNoTextIsNoCrash) {

@@ -50,6 +50,17 @@ struct AwsSignature {
   std::string region;
 };
 
+// A signature over the body by a secret that its receiver shares: Standard Webhooks 1.0 (headers webhook-id,
+// webhook-timestamp, webhook-signature; the secret as "whsec_BASE64", or as it is), or GitHub's X-Hub-Signature-256.
+// The time in it is that of sending.
+struct HmacSignature {
+  enum Scheme { standard_webhooks, x_hub_signature_256 };
+  Scheme scheme = standard_webhooks;
+  std::string id;
+  std::string secret;
+  std::string secret_file;  // read by whoever sends, a line end at its end left out; empty: `secret` counts
+};
+
 struct BasicAuth {
   std::string user;
   std::string password;
@@ -66,6 +77,9 @@ struct HttpRequest {
   std::string body;
   std::optional<BasicAuth> basic_auth;  // beats the URL's
   std::optional<AwsSignature> aws;
+  std::optional<HmacSignature> hmac;
+  // What the answer to a 2xx status says, for servers that may refuse with one; null: nobody asks. An error is final.
+  Result<void> (*judge)(std::string_view answer) = nullptr;
 };
 
 // One datagram, sent once: nobody answers it.
@@ -87,6 +101,7 @@ struct SinkKind {
   std::span<const std::string_view> schemes;
   EventSet events = {EventKind::finished};  // those it can use; a filter that names another is refused
   EventSet usual = {EventKind::finished};   // those it gets without a filter
+  bool spans = false;                       // it tells of the run as a span of a trace (base/trace.hpp)
   bool secret_path = false;                 // the path of its URL is a credential, as a web hook's is
   // Whether the target can be right; at start, so that a typing error is told before the job has run.
   Result<void> (*check)(const Sink& sink) = nullptr;
@@ -107,6 +122,12 @@ std::span<const SinkKind* const> sink_kinds();
 
 // Errors name the nearest scheme, and never show credentials.
 Result<Sink> parse_sink(std::string_view text);
+
+// Whether one of them does, so that what the job traces has a parent.
+bool reports_spans(std::span<const Sink> sinks);
+
+// A text that came from elsewhere, such as a server's answer, without what of the sink's target is not to be shown.
+std::string without_credentials(const Sink& sink, std::string_view text);
 
 // What became of one delivery.
 struct Delivery {

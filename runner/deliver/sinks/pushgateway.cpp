@@ -1,54 +1,29 @@
-// pushgateway+http(s)://HOST[:PORT][/LABEL/VALUE...], metrics to a Prometheus Pushgateway.
+// pushgateway+http(s)://HOST[:PORT][/LABEL/VALUE...][#method=put&delete=success], metrics to a Prometheus Pushgateway.
 // Pushgateway's README, "API": /metrics/job/<job>{/<label>/<value>}; POST replaces only metrics of the same name in the
-// group, so that the time of the last success outlives a failure.
+// group, so that the time of the last success outlives a failure; PUT replaces the group; DELETE takes it away.
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "encode.hpp"
+#include "facts.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/report/metrics.hpp"
 #include "registry.hpp"
+#include "urls.hpp"
 
 namespace jobinit::deliver {
 namespace {
 
 constexpr std::array<std::string_view, 2> kSchemes{"pushgateway+http", "pushgateway+https"};
 
-bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    encoded += unreserved(c) ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
-}
-
-// RFC 4648, section 5 (URL-safe alphabet), padded; the README writes an empty value as a single "=".
-std::string base64_url(std::string_view text) {
-  static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  if (text.empty()) {
-    return "=";
-  }
-  std::string encoded;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const std::string_view three = text.substr(i, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      bits = bits << 8U | (j < three.size() ? static_cast<unsigned char>(three[j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      encoded += j <= three.size() ? alphabet[bits >> (18 - 6 * j) & 63U] : '=';
-    }
-  }
-  return encoded;
-}
+constexpr std::array<std::string_view, 2> kOptions{"method", "delete"};
 
 std::string label_path(std::string_view label, std::string_view value) {
   // "." and ".." would be taken out of the path on the way (RFC 3986, 5.2.4).
-  return value.empty() || value == "." || value == ".." || value.find('/') != std::string_view::npos
+  if (value.empty()) {
+    return fmt::format("/{}@base64/=", label);  // so the README
+  }
+  return value == "." || value == ".." || value.find('/') != std::string_view::npos
              ? fmt::format("/{}@base64/{}", label, base64_url(value))
              : fmt::format("/{}/{}", label, percent_encoded(value));
 }
@@ -56,39 +31,37 @@ std::string label_path(std::string_view label, std::string_view value) {
 bool good_label(std::string_view label) {
   const std::string_view name = label.ends_with("@base64") ? label.substr(0, label.size() - 7) : label;
   for (const char c : name) {
-    if (c != '_' && (!unreserved(c) || c == '-' || c == '.' || c == '~')) {
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) {
       return false;
     }
   }
   return !name.empty() && !(name.front() >= '0' && name.front() <= '9');
 }
 
-struct Parts {
-  std::string base;    // "http://user@host:9091"
-  std::string labels;  // "/region/eu", as the user wrote it; empty: none
-};
-
-Parts split_url(const Sink& sink) {
-  const std::string url = sink.url();
-  const std::size_t path = url.find('/', url.find("://") + 3);
-  if (path == std::string::npos) {
-    return {url, ""};
+Result<void> check_options(const Sink& sink) {
+  const SinkOptions options(sink.target);
+  const std::string_view method = options.get("method", "post");
+  if (method != "post" && method != "put") {
+    return error("{}: the method is post or put", sink.shown);
   }
-  std::string labels = url.substr(path);
-  while (labels.ends_with('/')) {
-    labels.pop_back();
+  if (const std::string_view when = options.get("delete", "never"); when != "never" && when != "success") {
+    return error("{}: delete is never or success", sink.shown);
   }
-  return {url.substr(0, path), labels};
+  return options.check(sink.shown, kOptions);
 }
 
 Result<void> check(const Sink& sink) {
   if (auto good = check_http_url(sink); !good) {
     return good;
   }
-  if (sink.target.find_first_of("?#") != std::string::npos) {
+  const UrlParts url = url_parts(sink.url());
+  if (!url.query.empty()) {
     return error("{}: a query has no meaning here", sink.shown);
   }
-  const auto parts = split(split_url(sink).labels, "/");
+  if (auto good = check_options(sink); !good) {
+    return good;
+  }
+  const auto parts = split(url.path, "/");
   if (parts.size() % 2 != 0) {
     return error("{}: the path must be pairs of /LABEL/VALUE", sink.shown);
   }
@@ -104,9 +77,20 @@ Result<void> check(const Sink& sink) {
 }
 
 Result<std::vector<Message>> request(const Sink& sink, const Event& event, Environment /*environment*/) {
-  const Parts parts = split_url(sink);
+  const SinkOptions options(sink.target);
+  UrlParts url = url_parts(sink.url());
+  while (url.path.ends_with('/')) {
+    url.path.pop_back();
+  }
   HttpRequest request;
-  request.url = parts.base + "/metrics" + label_path("job", report::job_name(event.report)) + parts.labels;
+  request.url = url.origin + "/metrics" + label_path("job", report::job_name(event.report)) + url.path;
+  const bool over = event.kind == EventKind::finished;
+  if (over && succeeded(event.report) && options.get("delete") == "success") {
+    request.method = "DELETE";
+    return std::vector<Message>{std::move(request)};
+  }
+  // That it runs must not take away what is known of the run before.
+  request.method = over && options.get("method") == "put" ? "PUT" : "POST";
   request.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
   request.body = report::prometheus_text(event.report, /*with_job_label=*/false);
   return std::vector<Message>{std::move(request)};

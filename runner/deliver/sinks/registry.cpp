@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "encode.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::deliver {
@@ -16,13 +17,27 @@ constexpr std::array kKinds{
     &termination_log_sink,
     &textfile_sink,
     &pushgateway_sink,
+    &healthchecks_sink,
+    &cronitor_sink,
+    &sentry_sink,
+    &slack_sink,
+    &webhook_sink,
+    &cloudevents_sink,
+    &otlp_sink,
+    &emf_sink,
 };
 
-constexpr std::string_view kFilter = "#on=";
+constexpr std::string_view kFilter = "on=";
+constexpr std::size_t kShortestSecret = 6;
 constexpr std::string_view kUnsuccessful = "unsuccessful";
 
 std::string shown_of(const SinkKind& kind, std::string_view text) {
   std::string shown = mask_url(text);
+  const std::size_t at = shown.rfind('@');
+  const std::string_view scheme = text.substr(0, text.find(':'));
+  if (kind.network() && !scheme.ends_with("http") && !scheme.ends_with("https") && at != std::string::npos) {
+    return std::string(scheme) + "://***" + shown.substr(at);  // not of the kind that mask_url() knows
+  }
   if (!kind.secret_path) {
     return shown;
   }
@@ -94,6 +109,29 @@ Result<Filter> parse_filter(const Sink& sink, std::optional<std::string_view> te
   return filter;
 }
 
+struct Parts {
+  std::string plain;
+  std::optional<std::string> filter;
+};
+
+// "TARGET#method=PUT&on=failed" without its filter, which is one of the options behind the #.
+Parts take_filter(std::string_view text) {
+  for (std::size_t at = text.rfind(kFilter); at != std::string_view::npos && at > 0; at = text.rfind(kFilter, at - 1)) {
+    const char before = text[at - 1];
+    if (before != '#' && (before != '&' || text.find('#') > at)) {
+      continue;
+    }
+    const std::size_t end = std::min(text.find_first_of("&#", at), text.size());
+    std::string plain(text.substr(0, at - 1));
+    if (end < text.size()) {
+      plain += before;
+      plain += text.substr(end + 1);
+    }
+    return {plain, std::string(text.substr(at + kFilter.size(), end - at - kFilter.size()))};
+  }
+  return {std::string(text), std::nullopt};
+}
+
 std::optional<Cause> cause_of(const report::Document& report) {
   const auto outcome = report.is_object() ? report.find("outcome") : report.end();
   if (!report.is_object() || outcome == report.end() || !outcome->is_object()) {
@@ -124,17 +162,14 @@ std::string Sink::url() const {
 }
 
 Result<Sink> parse_sink(std::string_view text) {
-  const std::size_t fragment = text.rfind(kFilter);
-  const std::string_view plain = text.substr(0, fragment);
-  const std::optional<std::string_view> options =
-      fragment == std::string_view::npos ? std::nullopt : std::optional(text.substr(fragment + kFilter.size()));
+  const auto [plain, options] = take_filter(text);
   const std::size_t colon = text.find(':');
   const std::string_view scheme = text.substr(0, colon);
   std::vector<std::string_view> known;
   for (const SinkKind* kind : kKinds) {
     for (const std::string_view name : kind->schemes) {
       if (name == scheme && colon != std::string_view::npos) {
-        Sink sink{kind, std::string(scheme), std::string(plain.substr(colon + 1)), shown_of(*kind, plain), {}};
+        Sink sink{kind, std::string(scheme), plain.substr(colon + 1), shown_of(*kind, plain), {}};
         if (auto filter = parse_filter(sink, options); filter) {
           sink.filter = std::move(*filter);
         } else {
@@ -158,6 +193,27 @@ Result<Sink> parse_sink(std::string_view text) {
     return error("\"{}:\" is no sink; there are {}", scheme, fmt::join(known, ", "));
   }
   return error("\"{}:\" is no sink; did you mean {}:?", scheme, near);
+}
+
+bool reports_spans(std::span<const Sink> sinks) {
+  return std::any_of(sinks.begin(), sinks.end(), [](const Sink& sink) { return sink.kind->spans; });
+}
+
+std::string without_credentials(const Sink& sink, std::string_view text) {
+  std::string safe(text);
+  std::vector<std::string> pieces = split(sink.target, "/?&=#@: ");
+  for (std::size_t i = 0, all = pieces.size(); i < all; ++i) {
+    pieces.push_back(percent_decoded(pieces[i]));
+  }
+  for (const std::string& piece : pieces) {
+    if (piece.size() < kShortestSecret || sink.shown.find(piece) != std::string::npos) {
+      continue;
+    }
+    for (std::size_t at = safe.find(piece); at != std::string::npos; at = safe.find(piece, at)) {
+      safe.replace(at, piece.size(), "***");
+    }
+  }
+  return safe;
 }
 
 Result<void> check_http_url(const Sink& sink) {

@@ -23,14 +23,22 @@ Result<void> write(const Sink& sink, const Event& event, Duration patience) {
   return write_stream(sink.scheme == "stdout" ? STDOUT_FILENO : STDERR_FILENO, event.report, patience);
 }
 
-}  // namespace
-
-Result<void> write_stream(int fd, const report::Document& report, Duration patience) {
+Result<void> write_line(int fd, const std::string& line, Duration patience) {
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
-  if (kernel::write_patiently(fd, report.dump() + "\n", milliseconds)) {
+  if (kernel::write_patiently(fd, line + "\n", milliseconds)) {
     return {};
   }
   return error("{} is closed, or nobody reads it", fd == STDOUT_FILENO ? "stdout" : "stderr");
+}
+
+}  // namespace
+
+Result<void> write_stream(int fd, const report::Document& report, Duration patience) {
+  return write_line(fd, report.dump(), patience);
+}
+
+Result<void> write_to_stdout(const std::string& line, Duration patience) {
+  return write_line(STDOUT_FILENO, line, patience);
 }
 
 const SinkKind stream_sink{.schemes = kSchemes, .check = check, .write = write};
