@@ -17,6 +17,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core PATHS "${JOBINIT_DEPS_DIR}" NO_DEFAULT_PATH)
 find_path(BOOST_PROCESS_V2 boost/process/v2/posix/default_launcher.hpp REQUIRED)
+find_library(RE2_LIBRARY NAMES libre2.a REQUIRED)
 find_library(CARES_LIBRARY NAMES libcares.a REQUIRED)
 
 # One thread runs the loop: asio's locks are compiled out.
@@ -24,6 +25,10 @@ add_library(jobinit_asio INTERFACE)
 target_compile_definitions(jobinit_asio INTERFACE
   BOOST_ASIO_DISABLE_THREADS BOOST_ASIO_NO_DEPRECATED BOOST_PROCESS_V2_SEPARATE_COMPILATION)
 target_include_directories(jobinit_asio SYSTEM INTERFACE "${BOOST_PROCESS_V2}")
+
+# Regular expressions in linear time. Debian's header needs nothing else (no Abseil before 2023).
+add_library(jobinit_re2 INTERFACE)
+target_link_libraries(jobinit_re2 INTERFACE "${RE2_LIBRARY}")
 
 add_library(jobinit_curl INTERFACE)
 target_include_directories(jobinit_curl SYSTEM INTERFACE "${JOBINIT_DEPS_DIR}/include")

@@ -28,8 +28,9 @@ int main(int argc, char** argv) {
   };
   static constexpr Subcommand subcommands[] = {
       {"run", jobinit::commands::run},         {"explain", jobinit::commands::explain},
-      {"deliver", jobinit::commands::deliver}, {"schema", jobinit::commands::schema},
-      {"watch", jobinit::commands::watch},     {"version", jobinit::commands::version},
+      {"check", jobinit::commands::check},     {"deliver", jobinit::commands::deliver},
+      {"schema", jobinit::commands::schema},   {"watch", jobinit::commands::watch},
+      {"version", jobinit::commands::version},
   };
   std::span<char* const> raw(argv + (argc > 0 ? 1 : 0), argv + argc);
   std::vector<std::string> environment;

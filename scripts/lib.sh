@@ -14,7 +14,7 @@ die() {
 # What compiling and linking the binary needs, and nothing else.
 build_packages=(
   g++ cmake ninja-build pkg-config dpkg-dev ca-certificates
-  libboost1.81-dev libfmt-dev nlohmann-json3-dev libc-ares-dev
+  libboost1.81-dev libfmt-dev nlohmann-json3-dev libc-ares-dev libre2-dev
 )
 # What the unit and system tests need on top.
 test_packages=(

@@ -31,6 +31,10 @@ std::vector<std::string> contradictions(const Settings& settings, std::chrono::s
     problems.push_back(
         fmt::format("deadline: it is over, {} ago", human_duration(now - next_occurrence(*settings.deadline, now))));
   }
+  if (settings.index && settings.count && *settings.index >= *settings.count) {
+    problems.push_back(
+        fmt::format("index: {} is not below --count ({}): tasks are counted from 0", *settings.index, *settings.count));
+  }
   if (settings.memory_per_process > 0 && settings.limit.contains("data")) {
     problems.emplace_back("memory-per-process: it is the same as --limit data=..., which is given too; keep one");
   }

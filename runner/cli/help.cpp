@@ -5,19 +5,24 @@
 namespace jobinit::cli {
 namespace {
 
-constexpr std::array kSections{Section::job,        Section::launch, Section::limits, Section::ending, Section::retries,
-                               Section::exit_codes, Section::memory, Section::logs,   Section::report};
+constexpr std::array kSections{Section::job,    Section::parameters, Section::launch,     Section::limits,
+                               Section::ending, Section::retries,    Section::exit_codes, Section::memory,
+                               Section::logs,   Section::report};
 
 constexpr std::string_view kHead = R"(jobinit: the init for containers that run one job and exit
 
   jobinit [run] [options] [--] COMMAND [ARG...]
                                 run COMMAND: reap, forward signals, enforce the timeout, report how it ended
-  jobinit explain [options]     show every setting, its value and where that came from
+  jobinit check [options] [-- COMMAND]
+                                tell everything that a run would be refused for; --env-file FILE: with these variables
+                                too; --static: the job file alone, without values; --output json; --docs markdown:
+                                a table of the parameters
+  jobinit explain [options]     show every setting and parameter, its value and where that came from
   jobinit deliver REPORT [options]
                                 send a saved report to its sinks (again)
   jobinit watch FOLDER [--once] [options]
                                 report runs that keep their state there (--state-dir) and died without a word
-  jobinit schema report         print the JSON Schema of the report
+  jobinit schema report|job     print the JSON Schema of the report, or of the job file
   jobinit version               print the version
 
 Every setting can be given by flag, by environment variable or in the job file; the flag is the strongest, then the
@@ -113,6 +118,12 @@ std::string help_text() {
   return text;
 }
 
+std::string explain_line(std::string_view name, std::string_view value, std::string_view source,
+                         const std::vector<std::string>& overrode) {
+  const std::string over = overrode.empty() ? "" : fmt::format(" (over {})", fmt::join(overrode, ", "));
+  return fmt::format("{:<19} {:<34} {}{}\n", name, value, source, over);
+}
+
 std::string explain_text(const Resolved& resolved) {
   std::string text;
   for (const Setting& setting : settings_table()) {
@@ -120,12 +131,17 @@ std::string explain_text(const Resolved& resolved) {
     std::vector<std::string> values;
     if (origin != resolved.origin.end()) {
       for (const std::string& value : origin->second.texts) {
-        values.push_back(setting.credentials ? mask_url(value) : value);
+        values.push_back(setting.secret ? "***" : setting.credentials ? mask_url(value) : value);
       }
     }
-    text += fmt::format("{:<19} {:<34} {}\n", setting.flag,
-                        values.empty() ? "-" : fmt::format("{}", fmt::join(values, " ")),
-                        origin == resolved.origin.end() ? "not set" : source_text(origin->second));
+    std::vector<std::string> overrode;
+    if (const auto weaker = resolved.overrode.find(setting.flag); weaker != resolved.overrode.end()) {
+      for (const Given& one : weaker->second) {
+        overrode.push_back(source_text(one));
+      }
+    }
+    text += explain_line(setting.flag, values.empty() ? "-" : fmt::format("{}", fmt::join(values, " ")),
+                         origin == resolved.origin.end() ? "not set" : source_text(origin->second), overrode);
   }
   return text;
 }

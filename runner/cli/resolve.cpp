@@ -78,7 +78,7 @@ std::size_t parse_option(std::span<const std::string> arguments, std::size_t at,
       return 1;
     }
   }
-  if (setting->credentials) {
+  if (setting->credentials || setting->secret) {
     into.credentials.push_back({at + taken - 1, has_value ? equals + 3 : 0});  // "--", the name, "="
   }
   const auto earlier =
@@ -204,7 +204,12 @@ Resolved resolve(std::vector<Given> given) {
       continue;
     }
     resolved.settings = std::move(tried);
-    resolved.origin[one.setting->flag] = one;
+    Given& origin = resolved.origin[one.setting->flag];
+    if (origin.setting != nullptr && origin.source != Source::builtin) {
+      auto& overrode = resolved.overrode[one.setting->flag];
+      overrode.insert(overrode.begin(), std::move(origin));
+    }
+    origin = one;
   }
   return resolved;
 }

@@ -244,6 +244,31 @@ Result<void> assign_tail_lines(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> parse(std::string_view text, std::optional<std::uint64_t>& into) {
+  static constexpr std::int64_t most = 1000000000;  // more tasks than any array has
+  const auto value = parse_integer(text, 0, most);
+  if (!value) {
+    return value.failure();
+  }
+  into = static_cast<std::uint64_t>(*value);
+  return {};
+}
+
+Result<void> assign_count(Settings& settings, std::string_view text) {
+  auto assigned = parse(text, settings.count);
+  return assigned && settings.count == 0U ? error("\"{}\": there is at least one task", text) : assigned;
+}
+
+Result<void> assign_params_to(Settings& settings, std::string_view text) {
+  const std::string_view way = trim(text);
+  static constexpr std::string_view file = "file:";
+  if (way != "env" && way != "argv" && way != "stdin" && !(way.starts_with(file) && way.size() > file.size())) {
+    return error("\"{}\" is none of env, argv, stdin, file:PATH", text);
+  }
+  settings.params_to.emplace_back(way);
+  return {};
+}
+
 Result<void> assign_pids(Settings& settings, std::string_view text) {
   static constexpr std::int64_t most = 4194304;  // PID_MAX_LIMIT, proc(5)
   const auto value = parse_integer(text, 0, most);
@@ -353,6 +378,54 @@ constexpr std::array kTable{
             .help = "the job's name in reports and metrics; without this, the platform's name for it, or the command's",
             .assign = assign<&Settings::name>,
             .clear = clear<&Settings::name>},
+    Setting{.flag = "params",
+            .placeholder = "JSON",
+            .default_value = "",
+            .section = Section::parameters,
+            .help = "values of parameters that the job file declares: a JSON object, or an event of EventBridge, "
+                    "Pub/Sub or CloudEvents; the job's variables of the same names are stronger",
+            .in_job_file = false,
+            .credentials = true,
+            .secret = true,
+            .assign = assign<&Settings::params>,
+            .clear = clear<&Settings::params>},
+    Setting{.flag = "params-file",
+            .placeholder = "FILE",
+            .default_value = "",
+            .section = Section::parameters,
+            .help = "the same in a file; --params is stronger",
+            .assign = assign<&Settings::params_file>,
+            .clear = clear<&Settings::params_file>},
+    Setting{.flag = "params-env",
+            .placeholder = "VARIABLE",
+            .default_value = "",
+            .section = Section::parameters,
+            .help = "the same in the variable of that name, which the scheduler fills; --params-file is stronger",
+            .assign = assign<&Settings::params_env>,
+            .clear = clear<&Settings::params_env>},
+    Setting{.flag = "params-to",
+            .placeholder = "WAY,...",
+            .default_value = "env",
+            .section = Section::parameters,
+            .help = "how the job gets its parameters: env (a variable each), argv (--name=value each, behind its "
+                    "arguments), stdin (a JSON object), file:PATH (the same in a file that only it can read)",
+            .repeatable = true,
+            .assign = assign_params_to,
+            .clear = clear<&Settings::params_to>},
+    Setting{.flag = "index",
+            .placeholder = "INDEX",
+            .default_value = "",
+            .section = Section::parameters,
+            .help = "which of the tasks this is that share the work, from 0; without this, as the platform says",
+            .assign = assign<&Settings::index>,
+            .clear = clear<&Settings::index>},
+    Setting{.flag = "count",
+            .placeholder = "TASKS",
+            .default_value = "",
+            .section = Section::parameters,
+            .help = "how many tasks share the work; without this, as the platform says",
+            .assign = assign_count,
+            .clear = clear<&Settings::count>},
     Setting{.flag = "user",
             .placeholder = "USER[:GROUP]",
             .default_value = "",
@@ -809,6 +882,7 @@ const Setting* find_by_key(std::string_view key) {
 std::string_view section_title(Section section) {
   switch (section) {
     case Section::job: return "Job";
+    case Section::parameters: return "The job's parameters";
     case Section::launch: return "The job's process";
     case Section::limits: return "Limits";
     case Section::ending: return "Ending the job";

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "jobinit/base/environment.hpp"
+#include "jobinit/base/printable.hpp"
 #include "jobinit/cli/check.hpp"
 #include "jobinit/job/job_file.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/report/version.hpp"
+#include "parameters.hpp"
 
 namespace jobinit::commands {
 namespace {
@@ -47,6 +49,12 @@ std::vector<Given> platform_defaults(const platform::Platform& platform) {
   }
   if (!platform.report_to.empty()) {
     add("report-to", platform.report_to);
+  }
+  if (platform.index) {
+    add("index", {fmt::format("{}", *platform.index)});
+  }
+  if (platform.count) {
+    add("count", {fmt::format("{}", *platform.count)});
   }
   return given;
 }
@@ -86,9 +94,10 @@ void find_identity(Gathered& gathered) {
   }
 }
 
-void take_settings(const Invocation& invocation, std::vector<Given>& given, std::vector<std::string>& problems) {
-  take(cli::parse_environment(invocation.environment), given, problems);
-  take(job::load_job_file(job_file_path(given)), given, problems);
+void take_settings(const Invocation& invocation, Gathered& gathered, std::vector<Given>& given) {
+  take(cli::parse_environment(invocation.environment), given, gathered.problems);
+  gathered.job_file = job::load_job_file(job_file_path(given));
+  take(std::move(static_cast<cli::Parsed&>(gathered.job_file)), given, gathered.problems);
 }
 
 // By another init's name jobinit may have one by its own below it (`docker run --init` and an image whose ENTRYPOINT is
@@ -110,6 +119,11 @@ void hide_credentials(const std::vector<cli::Place>& places, std::span<char* con
 // What tell() keeps to.
 std::chrono::milliseconds patience = std::chrono::seconds(1);
 std::optional<std::chrono::steady_clock::time_point> last_moment;
+std::vector<std::string> untold;  // secrets
+
+std::string line(const std::string& text) {
+  return fmt::format("jobinit: {}\n", untold.empty() ? text : mask_secrets(text, untold));
+}
 
 }  // namespace
 
@@ -128,11 +142,11 @@ Gathered gather(const Invocation& invocation) {
   gathered.platform = platform::detect(invocation.environment);
   std::vector<Given> given = gathered.arguments.given;
   if (!gathered.drop_in) {
-    take_settings(invocation, given, gathered.problems);
+    take_settings(invocation, gathered, given);
   } else if (!is_someone_elses(invocation, gathered.arguments.operands)) {
     const std::size_t before = given.size();
-    take_settings(invocation, given, gathered.problems);
-    gathered.drop_in->asked = given.size() > before || !gathered.problems.empty();
+    take_settings(invocation, gathered, given);
+    gathered.drop_in->asked = given.size() > before || !gathered.problems.empty() || gathered.job_file.references;
   }
   if (!gathered.drop_in || gathered.drop_in->asked) {
     const std::vector<Given> defaults = platform_defaults(gathered.platform);
@@ -144,6 +158,7 @@ Gathered gather(const Invocation& invocation) {
   for (std::string& problem : cli::contradictions(gathered.resolved.settings, gathered.now)) {
     gathered.problems.push_back(std::move(problem));
   }
+  assign_parameters(gathered, invocation.environment);
   parse_sinks(gathered);
   return gathered;
 }
@@ -161,12 +176,27 @@ void check_launch(Gathered& gathered) {
   }
 }
 
+void check_command(Gathered& gathered) {
+  const std::vector<std::string>& command = gathered.resolved.settings.command;
+  const bool none_needed = gathered.drop_in && gathered.drop_in->habits.pause;
+  if (command.empty() && !none_needed && gathered.problems.empty()) {
+    gathered.problems.emplace_back(
+        "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
+  } else if (!command.empty() && command.front().empty()) {
+    gathered.problems.emplace_back("the command's name is empty");
+  }
+}
+
 std::string take_operands_as_command(Gathered& gathered) {
   const std::vector<std::string>& operands = gathered.arguments.operands;
   if (operands.empty()) {
     return "";
   }
   cli::Given& origin = gathered.resolved.origin["command"];
+  if (origin.setting != nullptr) {
+    auto& overrode = gathered.resolved.overrode[origin.setting->flag];
+    overrode.insert(overrode.begin(), origin);
+  }
   std::string unused = std::exchange(origin.where, "the arguments");
   origin = {cli::Source::flag, origin.where, cli::find_by_flag("command"), operands};
   gathered.resolved.settings.command = operands;
@@ -181,13 +211,16 @@ void tell(const std::string& text) {
     this_time = std::clamp(left, milliseconds(0), patience);
   }
   // A reader that stood still once is not waited for again: each line's patience would add up.
-  if (!kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), this_time)) {
+  if (!kernel::write_patiently(2, line(text), this_time)) {
     patience = {};
   }
 }
 
-void tell_at_once(const std::string& text) {
-  kernel::write_patiently(2, fmt::format("jobinit: {}\n", text), std::chrono::milliseconds(0));
+void tell_at_once(const std::string& text) { kernel::write_patiently(2, line(text), std::chrono::milliseconds(0)); }
+
+void never_tell(std::span<const std::string> secrets) {
+  std::vector<std::string> forms = job::with_encodings(secrets);
+  std::move(forms.begin(), forms.end(), std::back_inserter(untold));
 }
 
 void hurry(std::chrono::steady_clock::time_point not_later_than) { last_moment = not_later_than; }

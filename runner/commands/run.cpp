@@ -12,6 +12,7 @@
 #include "jobinit/deliver/state_dir.hpp"
 #include "jobinit/job/job_spec.hpp"
 #include "jobinit/kernel/fd.hpp"
+#include "jobinit/kernel/paths.hpp"
 #include "jobinit/kernel/process.hpp"
 #include "jobinit/kernel/terminal.hpp"
 #include "jobinit/report/report.hpp"
@@ -100,6 +101,14 @@ supervise::ProcessSetup make_setup(const cli::Settings& settings, const job::Ide
   return setup;
 }
 
+std::vector<report::ReportedParameter> reported_parameters(const job::Assignments& parameters) {
+  std::vector<report::ReportedParameter> reported;
+  for (const job::Assigned& one : parameters.all) {
+    reported.push_back({one.parameter->name, one.value ? std::optional(job::shown(one)) : std::nullopt, one.where});
+  }
+  return reported;
+}
+
 std::string deliveries_part(const std::vector<deliver::Delivery>& deliveries) {
   if (deliveries.empty()) {
     return "";
@@ -141,13 +150,20 @@ class Run {
       tell(fmt::format("note: {} is not used, since the arguments name a command", unused));
     }
     check_launch(gathered_);
+    take_parameters(gathered_, invocation_.environment);
     check_settings();
+    check_length();
     be_spared();
     plan_memory();
-    subject_ = {kernel::make_uuid_v7(), job::job_name(settings, gathered_.platform.job_name),
-                settings.command,       gathered_.platform.name,
-                gathered_.platform.ids, kernel::host_name(),
-                settings.timeout};
+    subject_ = {kernel::make_uuid_v7(),
+                job::job_name(settings, gathered_.platform.job_name),
+                gathered_.shown_command,
+                gathered_.platform.name,
+                gathered_.platform.ids,
+                kernel::host_name(),
+                settings.timeout,
+                reported_parameters(gathered_.parameters),
+                job::with_encodings(gathered_.parameters.secrets)};
     auto signalfd = kernel::open_signalfd(signals_);
     if (!signalfd) {
       return without_start(Cause::internal, {signalfd.failure().message}, kernel::Fd());
@@ -164,8 +180,17 @@ class Run {
     if (gathered_.drop_in && gathered_.drop_in->habits.pause) {
       return pause(*signalfd);
     }
+    if (const auto handed = hand_over_document(); !handed) {
+      return without_start(Cause::rejected, {fmt::format("params-to: {}", handed.failure().message)}, *signalfd);
+    }
     keep_state();
-    return finish(run_job(*signalfd), *signalfd);
+    Outcome outcome = run_job(*signalfd);
+    if (!gathered_.handover.file.empty()) {
+      if (const auto gone = kernel::remove_file(gathered_.handover.file); !gone) {
+        tell(fmt::format("warning: the parameters stay where they are: {}", gone.failure().message));
+      }
+    }
+    return finish(std::move(outcome), *signalfd);
   }
 
  private:
@@ -236,14 +261,7 @@ class Run {
     if (settings.cpu_timeout > Duration::zero() && !kernel::has_procfs()) {
       gathered_.problems.emplace_back("cpu-timeout: without /proc nobody knows how much CPU time the job has used");
     }
-    const std::vector<std::string>& command = settings.command;
-    const bool none_needed = gathered_.drop_in && gathered_.drop_in->habits.pause;
-    if (command.empty() && !none_needed && gathered_.problems.empty()) {
-      gathered_.problems.emplace_back(
-          "no command: give one after --, in JOBINIT_COMMAND, or as \"command\" in the job file; see jobinit --help");
-    } else if (!command.empty() && command.front().empty()) {
-      gathered_.problems.emplace_back("the command's name is empty");
-    }
+    check_command(gathered_);
   }
 
   // A safety net: what goes wrong with it is told, and does not keep the job from running.
@@ -343,15 +361,54 @@ class Run {
     return moment ? std::optional(next_occurrence(*moment, gathered_.now)) : std::nullopt;
   }
 
+  job::JobSpec make_spec() const {
+    return job::make_job_spec(gathered_.resolved.settings, invocation_.environment, gathered_.platform.job_name,
+                              gathered_.identity, gathered_.handover, gathered_.parameters.secrets);
+  }
+
+  // Without parameters it is not for jobinit to judge: the kernel does, and says so.
+  void check_length() {
+    if (!gathered_.job_file.references || !gathered_.problems.empty()) {
+      return;
+    }
+    const cli::Limits& limits = gathered_.resolved.settings.limit;
+    const auto stack = limits.find("stack");
+    gathered_.problems = job::too_long(
+        make_spec(), kernel::exec_limits(stack == limits.end() ? std::nullopt : std::optional(stack->second.soft)));
+  }
+
+  // For a job that reads its parameters as one document.
+  Result<void> hand_over_document() {
+    const job::Handover& handover = gathered_.handover;
+    if (handover.to_stdin) {
+      auto file = kernel::make_memory_file(handover.document);
+      if (!file) {
+        return file.failure();
+      }
+      document_ = std::move(*file);
+    }
+    return handover.file.empty() ? Result<void>()
+                                 : kernel::write_private_file(handover.file, handover.document, gathered_.identity.user,
+                                                              gathered_.identity.group);
+  }
+
   supervise::RunPlan make_plan() const {
     const cli::Settings& settings = gathered_.resolved.settings;
-    const job::JobSpec spec =
-        job::make_job_spec(settings, invocation_.environment, gathered_.platform.job_name, gathered_.identity);
+    const job::JobSpec spec = make_spec();
     supervise::RunPlan plan;
     plan.launch.argv = spec.argv;
     plan.launch.environment = spec.environment;
     if (!gathered_.drop_in || gathered_.drop_in->asked) {
       set_variable(plan.launch.environment, "JOBINIT_RUN_ID", subject_.run_id);
+      for (const auto& [name, number] :
+           {std::pair{"JOBINIT_INDEX", settings.index}, {"JOBINIT_COUNT", settings.count}}) {
+        if (number) {
+          set_variable(plan.launch.environment, name, fmt::format("{}", *number));
+        }
+      }
+    }
+    if (document_) {
+      plan.launch.stdin_fd = document_.get();
     }
     if (deliver::reports_spans(gathered_.sinks)) {  // else the job's spans would hang below one that nobody has told of
       const auto parent = lookup(invocation_.environment, "TRACEPARENT");
@@ -395,6 +452,7 @@ class Run {
   supervise::RunPlan make_hook_plan(const std::vector<std::string>& command, Duration timeout) const {
     supervise::RunPlan plan = make_plan();
     plan.launch.argv = command;
+    plan.launch.stdin_fd = 0;
     plan.policy = make_ending_policy(gathered_.resolved.settings);
     plan.policy.timeout = timeout;
     plan.exits = {};
@@ -545,6 +603,7 @@ class Run {
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;
+  kernel::Fd document_;                   // the parameters, for the job's stdin
   kernel::Fd oom_score_;                  // our own, to be written to
   std::optional<int> own_oom_score_adj_;  // as it was given to us
   pid_t parent_ = kernel::parent_pid();   // before anything that takes time: it may end meanwhile

@@ -1,4 +1,4 @@
-// jobinit schema report, and jobinit version.
+// jobinit schema report, jobinit schema job, and jobinit version.
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/report/report.hpp"
@@ -9,11 +9,15 @@ namespace jobinit::commands {
 using namespace std::chrono_literals;
 
 int schema(const Invocation& invocation) {
-  if (invocation.arguments.size() != 1 || invocation.arguments.front() != "report") {
-    tell("schema: of what? There is: jobinit schema report");
-    return 125;
+  const std::string of = invocation.arguments.size() == 1 ? invocation.arguments.front() : "";
+  if (of == "report") {
+    return kernel::write_patiently(1, report::report_schema(), 10s) ? 0 : 125;
   }
-  return kernel::write_patiently(1, report::report_schema(), 10s) ? 0 : 125;
+  if (of == "job") {
+    return kernel::write_patiently(1, job::job_schema(), 10s) ? 0 : 125;
+  }
+  tell("schema: of what? There are: jobinit schema report, jobinit schema job");
+  return 125;
 }
 
 int version(const Invocation& /*invocation*/) {

@@ -18,6 +18,11 @@ std::optional<Platform> detect_cloud_run(Environment environment, const kernel::
   platform.job_name = *job;
   platform.stop_grace = std::chrono::seconds(10);
   platform.ids = present(environment, names);
+  platform.index = number(environment, "CLOUD_RUN_TASK_INDEX");
+  platform.count = number(environment, "CLOUD_RUN_TASK_COUNT");
+  if (const auto retries = number(environment, "CLOUD_RUN_TASK_ATTEMPT")) {  // 0 the first time
+    platform.attempt = *retries + 1;
+  }
   return platform;
 }
 

@@ -17,6 +17,7 @@ std::optional<Platform> detect_kubernetes(Environment environment, const kernel:
   platform.name = "kubernetes";
   platform.stop_grace = std::chrono::seconds(30);
   platform.ids = present(environment, names);
+  platform.index = number(environment, "JOB_COMPLETION_INDEX");  // .spec.completions is not told
   const auto space = kernel::read_file(root("/var/run/secrets/kubernetes.io/serviceaccount/namespace"), 256);
   if (space) {
     platform.ids["namespace"] = std::string(trim(*space));

@@ -18,6 +18,7 @@ std::optional<Platform> detect_nomad(Environment environment, const kernel::Root
   platform.job_name = lookup(environment, "NOMAD_JOB_NAME").value_or("");
   platform.stop_grace = std::chrono::seconds(5);
   platform.ids = present(environment, names);
+  platform.index = number(environment, "NOMAD_ALLOC_INDEX");  // the group's count is not told
   return platform;
 }
 

@@ -1,6 +1,7 @@
 #include "jobinit/platform/platform.hpp"
 
 #include <array>
+#include <limits>
 
 #include "jobinit/base/environment.hpp"
 
@@ -17,6 +18,12 @@ Platform detect(Environment environment, const kernel::Root& root) {
     }
   }
   return {};
+}
+
+std::optional<std::uint64_t> number(Environment environment, std::string_view name) {
+  const auto text = lookup(environment, name);
+  const auto value = parse_integer(text.value_or(""), 0, std::numeric_limits<std::int64_t>::max());
+  return value ? std::optional(static_cast<std::uint64_t>(*value)) : std::nullopt;
 }
 
 std::map<std::string, std::string> present(Environment environment, std::span<const std::string_view> names) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "jobinit/base/moment.hpp"
+#include "jobinit/base/printable.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/cli/settings.hpp"
 #include "jobinit/report/version.hpp"
@@ -193,6 +194,40 @@ Document texts(const std::vector<std::string>& from) {
   return array;
 }
 
+// Long ones are for the job, not for whoever reads the report: it has to fit into a webhook's body.
+constexpr std::size_t kLongestValue = 1024;  // characters
+
+Document parameters_object(const std::vector<ReportedParameter>& parameters) {
+  Document object = Document::object();
+  for (const ReportedParameter& one : parameters) {
+    const std::string value = valid_utf8(one.value.value_or(""));
+    object[one.name] = {
+        {"value", one.value ? Document(characters(value) > kLongestValue ? printable(value, kLongestValue) : value)
+                            : Document(nullptr)},
+        {"source", one.source.empty() ? Document(nullptr) : Document(one.source)}};
+  }
+  return object;
+}
+
+// The texts that others have had a hand in; words of our own, such as a cause, are not taken for a secret.
+void mask(Document& report, const std::vector<std::string>& secrets) {
+  const auto all_in = [&](Document& part, const auto& self) -> void {
+    if (part.is_string()) {
+      part = mask_secrets(part.get_ref<const std::string&>(), secrets);
+    }
+    for (Document& inner : part) {
+      if (part.is_structured()) {
+        self(inner, self);
+      }
+    }
+  };
+  for (Document* part : {&report["job"], &report["platform"]["ids"], &report["parameters"],
+                         &report["outcome"]["summary"], &report["outcome"]["problems"], &report["self_report"],
+                         &report["memory"]["largest_processes"], &report["logs"]}) {
+    all_in(*part, all_in);
+  }
+}
+
 Document outcome_part(const Subject& subject, const Outcome& outcome) {
   const supervise::Verdict& verdict = outcome.verdict;
   Document part;
@@ -282,6 +317,7 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
   for (const auto& [name, value] : subject.platform_ids) {
     report["platform"]["ids"][name] = valid_utf8(value);
   }
+  report["parameters"] = parameters_object(subject.parameters);
   report["times"] = {{"started_at", timestamp(outcome.started_at)},
                      {"ended_at", timestamp(outcome.ended_at)},
                      {"duration_seconds", seconds(outcome.duration)}};
@@ -300,6 +336,9 @@ Document make_report(const Subject& subject, const Outcome& outcome) {
                          {"leftover", outcome.leftover},
                          {"killed", outcome.killed},
                          {"unkillable", outcome.unkillable}};
+  if (!subject.secrets.empty()) {
+    mask(report, subject.secrets);
+  }
   return report;
 }
 

@@ -90,6 +90,9 @@ struct Child {
     if (options.oom_score_adj && kernel::is_root()) {
       kernel::set_own_oom_score_adj(*options.oom_score_adj);
     }
+    if (options.stdin_fd > 2) {  // a file of ours, which an earlier attempt may have read
+      ::lseek(options.stdin_fd, 0, SEEK_SET);
+    }
     if (!put(options.stdin_fd, 0) || !put(options.stdout_fd, 1) || !put(options.stderr_fd, 2)) {
       return failed(errno);
     }

@@ -1,4 +1,5 @@
 """Every way a job's container ends, as docker, the report, the log and the Pushgateway tell it."""
+import json
 import os
 import socket
 import threading
@@ -53,7 +54,7 @@ def test_success(job, feed_image, expect, pushgateway):
 
 @pytest.mark.parametrize("changed, exit_code, last_words", [
     ({"CUSTOMER_ID": "1003"}, 3, "rows are broken, more than 5 %: no feed is written\n"),
-    ({"MEDIA": "radio"}, 2, "MEDIA must be one of google, meta, criteo, not 'radio'\n"),
+    ({"CUSTOMER_ID": "9999"}, 3, "no product is left: an empty feed would take every ad down, so none is written\n"),
 ])
 def test_failure(job, feed_image, expect, pushgateway, changed, exit_code, last_words):
     job.start(feed_image, **FEED | changed)
@@ -62,6 +63,28 @@ def test_failure(job, feed_image, expect, pushgateway, changed, exit_code, last_
     assert report["logs"]["tail"].endswith(last_words)
     assert feeds(job) == []
     assert "jobinit_job_last_success_timestamp_seconds" not in pushgateway.families(job.name)
+
+
+EVENT = {"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "detail-type": "Feed due", "source": "shop.feeds",
+         "account": "111122223333", "time": "2024-04-01T06:00:00Z", "region": "eu-central-1", "resources": []}
+
+
+def test_an_event_of_the_scheduler_names_the_feed(job, feed_image, expect):
+    event = {**EVENT, "detail": {"customer_id": 1002, "media": "meta"}}
+    job.start(feed_image, JOBINIT_PARAMS_ENV="EVENT", EVENT=json.dumps(event), FEED_DATE="2024-04-01")
+    report = expect(job, "success", 0, r" succeeded: exit 0 after ")
+    assert feeds(job) == ["1002-meta-2024-04-01.tsv"]
+    assert report["parameters"] == {"CUSTOMER_ID": {"value": "1002", "source": "/detail/customer_id in EVENT"},
+                                    "MEDIA": {"value": "meta", "source": "/detail/media in EVENT"},
+                                    "FEED_DATE": {"value": "2024-04-01", "source": "environment: FEED_DATE"}}
+
+
+def test_a_wrong_event_is_refused(job, feed_image, expect):
+    event = {**EVENT, "detail": {"customer_id": "1002", "media": "radio"}}
+    job.start(feed_image, JOBINIT_PARAMS_ENV="EVENT", EVENT=json.dumps(event), FEED_DATE="2024-02-30")
+    report = expect(job, "rejected", 125, r" was not started: 2 things are wrong with its settings")
+    assert [problem.split(":")[0] for problem in report["outcome"]["problems"]] == ["MEDIA", "FEED_DATE"]
+    assert feeds(job) == []
 
 
 def test_timeout(endless_feed, expect):

@@ -64,8 +64,8 @@ def test_all_problems_of_all_sources_are_told_at_once(jobinit, tmp_path):
         jobinit("--job", job_file, "--stop-grace", "soon", "--success-codes", "0,300", "--", "true",
                 env=clean_env(JOBINIT_TIMEOUT="1 hour")),
         '--stop-grace: "soon" is not a duration', '--success-codes: "300" is not an exit code',
-        'JOBINIT_TIMEOUT: "1 hour" is not a duration', f'"tail" in {job_file}: "lots" is not a size',
-        f'{job_file}: no such setting "timout"; did you mean "timeout"?')
+        'JOBINIT_TIMEOUT: "1 hour" is not a duration', f'{job_file}:1:10 /tail: "lots" is not a size',
+        f'{job_file}:1:18 /timout: no such setting "timout"; did you mean "timeout"?')
     assert len(problems) == 5
 
 

@@ -279,7 +279,7 @@ class TestLimits:
         job_file = tmp_path / "job.json"
         job_file.write_text('{"limit": {"nofle": 5, "core": "0"}}')
         rejected(jobinit("--job", job_file, "--", "true"),
-                 f'"limit" in {job_file}: "nofle" is not a limit; did you mean nofile?')
+                 f'{job_file}:1:11 /limit: "nofle" is not a limit; did you mean nofile?')
         job_file.write_text('{"limit": {"nofile": "50:60"}}')
         assert jobinit("--job", job_file, "--", "sh", "-c", "ulimit -n; ulimit -Hn").out == b"50\n60\n"
 

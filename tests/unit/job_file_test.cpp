@@ -64,15 +64,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(JobFile, ProblemsNameKeyAndPlace) {
   for (const auto& [text, expected] : std::vector<std::pair<const char*, std::vector<const char*>>>{
-           {R"({"timeuot": "15m"})", {kWhere, "\"timeuot\"", "did you mean \"timeout\"?"}},
+           {R"({"timeuot": "15m"})", {"job.json:1:2 /timeuot: ", "\"timeuot\"", "did you mean \"timeout\"?"}},
            {R"({"stop-grace": "5s"})", {kWhere, "\"stop-grace\"", "did you mean \"stop_grace\"?"}},
            {R"({"job": "other.json"})", {kWhere, "no such setting \"job\""}},  // a file cannot say where it is
            {R"({"xyzzyxyzzy": 1})", {kWhere, "no such setting \"xyzzyxyzzy\""}},
-           {R"({"timeout": null})", {kWhere, "\"timeout\"", "null"}},
-           {R"({"timeout": ["15m"]})", {kWhere, "\"timeout\"", "array"}},
-           {R"({"timeout": {"a": 1}})", {kWhere, "\"timeout\"", "object"}},
-           {R"({"report_to": [["stdout:"]]})", {kWhere, "\"report_to\""}},
-           {R"({"exit_code": {"timeout": [75]}})", {kWhere, "\"exit_code\""}},
+           {R"({"timeout": null})", {"job.json:1:13 /timeout: ", "null"}},
+           {R"({"timeout": ["15m"]})", {kWhere, "/timeout", "array"}},
+           {R"({"timeout": {"a": 1}})", {kWhere, "/timeout", "object"}},
+           {R"({"report_to": [["stdout:"]]})", {kWhere, "/report_to"}},
+           {R"({"exit_code": {"timeout": [75]}})", {kWhere, "/exit_code"}},
            {"{\n\n \"timeout\": }", {kWhere, "line 3"}},
            {"", {kWhere}},
            {"[]", {kWhere, "must be a JSON object"}},
@@ -86,6 +86,69 @@ TEST(JobFile, ProblemsNameKeyAndPlace) {
     }
     EXPECT_TRUE(test::is_valid_utf8(parsed.problems.front()));
   }
+}
+
+TEST(JobFile, ProblemsTellLineColumnAndPointer) {
+  for (const auto& [text, expected] : std::vector<std::pair<const char*, std::vector<const char*>>>{
+           {"{\n  \"timeuot\": 1}", {"job.json:2:3 /timeuot: no such setting"}},
+           {"// ä\n/* \n */ {\"tail\": [\n1]}", {"job.json:3:14 /tail: array is not"}},
+           {"{\"parameters\": {\"ä\": {}}}", {"job.json:1:17 /parameters/ä: must be the name of a variable"}},
+           {"{\"parameters\": {\"A\": {\n\t\"tpye\": \"integer\"}}}",
+            {"job.json:2:2 /parameters/A/tpye: no such keyword; did you mean \"type\"?"}},
+           {R"({"parameters": {"A": {"type": "int"}}})",
+            {"job.json:1:31 /parameters/A/type: must be one of string, integer"}},
+           {R"({"parameters": {"A": {"type": "enum", "values": ["a", "a"]}}})",
+            {"/parameters/A/values: must be an array of texts, each once"}},
+           {R"({"parameters": {"A": {"type": "integer", "pattern": "a"}}})",
+            {"/parameters/A/pattern: has no meaning for type integer"}},
+           {R"({"parameters": {"A": {"type": "json", "schema": {"properties": {"b": {"oneOf": []}}}}}})",
+            {"job.json:1:71 /parameters/A/schema/properties/b/oneOf: not a keyword"}},
+           {R"({"parameters": {"A": {"default": "${B}"}, "B": {"default": "${A}"}}})",
+            {"/parameters/A/default: leads back to itself", "/parameters/B/default: leads back to itself"}},
+           {R"({"parameters": {"A": {"type": "integer", "default": "x"}}})",
+            {"job.json:1:53 /parameters/A/default: must be a whole number"}},
+           {R"({"parameters": {"A": {"type": "integer", "min": 5, "max": 4}}})",
+            {"/parameters/A/max: must be a whole number of at least 5"}},
+           {R"({"parameters": {"A": {}, "A_FILE": {}}})", {"/parameters/A_FILE: is already the file"}},
+           {R"({"parameters": {"JOBINIT_X": {}}})", {"/parameters/JOBINIT_X: names that begin with JOBINIT_"}},
+           {R"({"parameters": {"A": {}}, "env": {"A": "x", "B": [1], "C-D": 1}})",
+            {"/env/B: must be a text", "/env/C-D: must be the name", "/env/A: is a parameter already"}},
+           {"{\"name\": \"a\",\n \"name\": \"b\"}", {"job.json:2:2 /name: is there twice"}},
+           {R"({"parameters": {"A": {"type": "date", "type": "date"}}})",
+            {"job.json:1:39 /parameters/A/type: is there twice"}},
+           {"\xEF\xBB\xBF{\"x y\\n~/\": 1}", {"/x y\\n~0~1: no such setting"}},
+       }) {
+    const JobFile file = parse_job_file(text, kWhere);
+    ASSERT_EQ(file.problems.size(), expected.size()) << text << testing::PrintToString(file.problems);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_THAT(file.problems[i], HasSubstr(expected[i]));
+    }
+  }
+}
+
+TEST(JobFile, ManyFaultsAreToldInTimeAndNotAll) {
+  std::string text = R"({"parameters": {)";
+  for (int i = 0; i < 900; ++i) {
+    text += fmt::format(R"({}"P{}": {{"x": 1, "y": 2}})", i == 0 ? "" : ", ", i);
+  }
+  const JobFile file = parse_job_file(text + "}}", kWhere);
+  EXPECT_EQ(file.problems.size(), 51U);
+  EXPECT_THAT(file.problems.back(), HasSubstr("more is wrong"));
+}
+
+TEST(JobFile, KeepsParametersInItsOrder) {
+  const JobFile file = parse_job_file(
+      R"({"$schema": "x", "parameters": {"B": {}, "A": {"type": "list", "items": {"type": "integer", "max": 3}}}, "env": {"E": "${A}"}})",
+      kWhere);
+  EXPECT_THAT(file.problems, IsEmpty());
+  ASSERT_EQ(file.parameters.size(), 2U);
+  EXPECT_EQ(file.parameters[0].name, "B");
+  ASSERT_TRUE(file.parameters[1].items);
+  EXPECT_EQ(file.parameters[1].items->max, "3");
+  ASSERT_EQ(file.environment.size(), 1U);
+  EXPECT_EQ(file.environment[0].text, "${A}");
+  EXPECT_TRUE(file.references);
+  EXPECT_FALSE(parse_job_file(R"({"name": "${A}"})", kWhere).references);
 }
 
 TEST(JobFile, TellsEveryProblemAndKeepsWhatIsGood) {

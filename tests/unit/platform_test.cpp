@@ -126,6 +126,65 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"docker", {}, {{"/.dockerenv", ""}}, "docker", "", 10s, {}, {}}),
     test::kRowName);
 
+// Which of the tasks this is, from 0, by whatever the platform calls it.
+TEST(Platform, NumbersItsTasks) {
+  using Number = std::optional<std::uint64_t>;
+  struct Tasks {
+    const char* name;
+    std::vector<std::string> environment;
+    Number index;
+    Number count;
+    Number attempt;
+  };
+  for (const Tasks& row : {
+           Tasks{"none", {}, {}, {}, {}},
+           Tasks{"aws batch array",
+                 {"AWS_BATCH_JOB_ID=a:2", "AWS_BATCH_JOB_ATTEMPT=3", "AWS_BATCH_JOB_ARRAY_INDEX=2",
+                  "AWS_BATCH_JOB_ARRAY_SIZE=10"},
+                 2,
+                 10,
+                 3},
+           Tasks{"aws batch nodes",
+                 {"AWS_BATCH_JOB_ID=a#1", "AWS_BATCH_JOB_NODE_INDEX=1", "AWS_BATCH_JOB_NUM_NODES=4"},
+                 1,
+                 4,
+                 {}},
+           Tasks{"aws batch, no array", {"AWS_BATCH_JOB_ID=a", "AWS_BATCH_JOB_ATTEMPT=1"}, {}, {}, 1},
+           Tasks{"cloud run",
+                 {"CLOUD_RUN_JOB=a", "CLOUD_RUN_TASK_INDEX=0", "CLOUD_RUN_TASK_COUNT=5", "CLOUD_RUN_TASK_ATTEMPT=0"},
+                 0,
+                 5,
+                 1},
+           Tasks{"kubernetes indexed job", {"KUBERNETES_SERVICE_HOST=h", "JOB_COMPLETION_INDEX=4"}, 4, {}, {}},
+           Tasks{"nomad", {"NOMAD_ALLOC_ID=a", "NOMAD_ALLOC_INDEX=6"}, 6, {}, {}},
+           Tasks{"slurm array",
+                 {"SLURM_JOB_ID=1", "SLURM_ARRAY_TASK_ID=30", "SLURM_ARRAY_TASK_MIN=10", "SLURM_ARRAY_TASK_MAX=50",
+                  "SLURM_ARRAY_TASK_STEP=10", "SLURM_ARRAY_TASK_COUNT=5", "SLURM_RESTART_COUNT=2"},
+                 2,
+                 5,
+                 3},
+           Tasks{"slurm array that is a list",
+                 {"SLURM_JOB_ID=1", "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_TASK_MIN=1", "SLURM_ARRAY_TASK_MAX=7",
+                  "SLURM_ARRAY_TASK_STEP=1", "SLURM_ARRAY_TASK_COUNT=3"},
+                 {},
+                 {},
+                 {}},
+           Tasks{"slurm with nonsense",
+                 {"SLURM_JOB_ID=1", "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_TASK_MIN=4", "SLURM_ARRAY_TASK_MAX=7",
+                  "SLURM_ARRAY_TASK_STEP=0"},
+                 {},
+                 {},
+                 {}},
+           Tasks{"no number", {"CLOUD_RUN_JOB=a", "CLOUD_RUN_TASK_INDEX=x", "CLOUD_RUN_TASK_COUNT=-1"}, {}, {}, {}},
+       }) {
+    const test::Machine empty({});
+    const Platform platform = detect(row.environment, empty.root());
+    EXPECT_EQ(platform.index, row.index) << row.name;
+    EXPECT_EQ(platform.count, row.count) << row.name;
+    EXPECT_EQ(platform.attempt, row.attempt) << row.name;
+  }
+}
+
 // The most specific one wins, and everything wins over the runtime below it.
 TEST(Platform, PrecedenceIsFromTheSpecificToTheGeneral) {
   std::vector<std::pair<const char*, std::vector<std::string>>> layers{

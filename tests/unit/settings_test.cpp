@@ -23,21 +23,22 @@ using testing::Not;
 
 // Everything in Settings, for comparing. The binding names every member: a new one does not compile until it is here.
 auto everything(const Settings& settings) {
-  const auto& [command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
-               env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
-               warn_before, notify, forward, rewrite_signal, leftovers, stop_signal, stop_grace, report_reserve,
-               leftover_grace, drain_timeout, parent_death_signal, retries, retry_on, retry_backoff, retry_backoff_max,
-               before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory, memory_tier,
-               memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail, tail_lines,
-               report_to, report_timeout, report_required, state_dir, quiet] = settings;
-  return std::tuple(command, job_file, name, user, group, chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear,
-                    env_keep, timeout, deadline, attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog,
-                    warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number, stop_grace,
-                    report_reserve, leftover_grace, drain_timeout, parent_death_signal, retries, retry_on,
-                    retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout, success_codes,
-                    exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
-                    memory_per_process, pids, oom_score_adj, tail, tail_lines, report_to, report_timeout,
-                    report_required, state_dir, quiet);
+  const auto& [command, job_file, name, params, params_file, params_env, params_to, index, count, user, group, chdir,
+               umask, nice, limit, no_new_privs, drop_caps, env_clear, env_keep, timeout, deadline, attempt_timeout,
+               start_timeout, idle_timeout, cpu_timeout, watchdog, warn_before, notify, forward, rewrite_signal,
+               leftovers, stop_signal, stop_grace, report_reserve, leftover_grace, drain_timeout, parent_death_signal,
+               retries, retry_on, retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout,
+               success_codes, exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
+               memory_per_process, pids, oom_score_adj, tail, tail_lines, report_to, report_timeout, report_required,
+               state_dir, quiet] = settings;
+  return std::tuple(command, job_file, name, params, params_file, params_env, params_to, index, count, user, group,
+                    chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear, env_keep, timeout, deadline,
+                    attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog, warn_before, notify, forward,
+                    rewrite_signal, leftovers, stop_signal.number, stop_grace, report_reserve, leftover_grace,
+                    drain_timeout, parent_death_signal, retries, retry_on, retry_backoff, retry_backoff_max, before,
+                    before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory, memory_tier,
+                    memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail,
+                    tail_lines, report_to, report_timeout, report_required, state_dir, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -92,6 +93,11 @@ constexpr std::array kSamples{
     Samples{"NAME=SOFT[:HARD],...", {"nofile=1:2,core=0", "nofile=1", "as=2G", "cpu=unlimited"}, "nofile=1,nofle=1"},
     Samples{"CAP,...", {"ALL", "CAP_CHOWN,CAP_KILL", "chown", "CAP_BPF"}, "CAP_CHOWN,CAP_CHWON"},
     Samples{"NAME,...", {"PATH,LC_*", "PATH", "A,B", "?"}, "PATH,A=b"},
+    Samples{"JSON", {R"({"A":1})", R"({"A":2})", R"({"A":3})", R"({"A":4})"}, nullptr},
+    Samples{"VARIABLE", {"EVENT", "A", "B", "C"}, nullptr},
+    Samples{"WAY,...", {"stdin,file:/a", "argv", "env,argv", "file:/b"}, "stdin,files"},
+    Samples{"INDEX", {"0", "1", "2", "3"}, "-1"},
+    Samples{"TASKS", {"4", "5", "6", "7"}, "0"},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
 

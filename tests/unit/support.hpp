@@ -115,6 +115,7 @@ inline report::Subject sample_subject() {
   subject.platform_ids = {{"HOSTNAME", "import-feed-x7x2q"}, {"namespace", "batch"}};
   subject.host = "import-feed-x7x2q";
   subject.timeout = std::chrono::minutes(15);
+  subject.parameters = {{"MEDIA", "google", "environment: MEDIA"}, {"TOKEN", "***", ""}};
   return subject;
 }
 

@@ -51,7 +51,8 @@ std::vector<std::string> split_values(const Setting& setting, std::string_view t
 
 struct Resolved {
   Settings settings;
-  std::map<std::string_view, Given> origin;  // by flag: what each setting's value came from
+  std::map<std::string_view, Given> origin;                 // by flag: what each setting's value came from
+  std::map<std::string_view, std::vector<Given>> overrode;  // and what it is stronger than, but for built-in defaults
   std::vector<std::string> problems;
 };
 

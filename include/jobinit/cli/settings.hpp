@@ -45,6 +45,13 @@ struct Settings {
   std::vector<std::string> command;
   std::string job_file;
   std::string name;
+  // Its parameters.
+  std::string params;  // JSON
+  std::string params_file;
+  std::string params_env;              // the variable that holds JSON
+  std::vector<std::string> params_to;  // "env", "argv", "stdin", "file:PATH"
+  std::optional<std::uint64_t> index;  // of the tasks that share the work, from 0
+  std::optional<std::uint64_t> count;
   // The job's process.
   std::string user;
   std::string group;

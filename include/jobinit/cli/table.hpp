@@ -10,7 +10,7 @@
 
 namespace jobinit::cli {
 
-enum class Section { job, launch, limits, ending, retries, exit_codes, memory, logs, report };
+enum class Section { job, parameters, launch, limits, ending, retries, exit_codes, memory, logs, report };
 
 struct Setting {
   std::string_view flag;           // without the dashes: "stop-grace"
@@ -21,6 +21,7 @@ struct Setting {
   bool in_job_file = true;
   bool repeatable = false;   // may hold several values: given again, or separated by blanks or commas
   bool credentials = false;  // may hold secrets: masked when shown, not passed on to the job
+  bool secret = false;       // and nothing of it is shown
   Result<void> (*assign)(Settings&, std::string_view);  // one value (of several) into its place
   void (*clear)(Settings&);                             // back to nothing, before the values of a stronger source
 

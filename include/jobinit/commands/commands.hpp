@@ -15,6 +15,7 @@ struct Invocation {
 };
 
 int run(const Invocation& invocation);
+int check(const Invocation& invocation);
 int explain(const Invocation& invocation);
 int watch(const Invocation& invocation);
 int schema(const Invocation& invocation);

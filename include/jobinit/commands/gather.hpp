@@ -9,6 +9,8 @@
 #include "jobinit/commands/commands.hpp"
 #include "jobinit/deliver/sink.hpp"
 #include "jobinit/job/identity.hpp"
+#include "jobinit/job/job_file.hpp"
+#include "jobinit/job/job_spec.hpp"
 #include "jobinit/platform/platform.hpp"
 
 namespace jobinit::commands {
@@ -25,6 +27,10 @@ struct Gathered {
   cli::Resolved resolved;
   platform::Platform platform;
   job::Identity identity;
+  job::JobFile job_file;
+  job::Assignments parameters;  // their problems are not among `problems` until take_parameters()
+  job::Handover handover;
+  std::vector<std::string> shown_command;                                        // without secrets
   std::vector<deliver::Sink> sinks;                                              // those that could be understood
   std::vector<std::string> sink_texts;                                           // the same, as given
   std::vector<std::string> problems;                                             // all of them, from every source
@@ -33,9 +39,18 @@ struct Gathered {
 
 Gathered gather(const Invocation& invocation);
 
+// What every line on stderr is masked by from here on.
+void never_tell(std::span<const std::string> secrets);
+
 // What a launch setting alone cannot say: whether it fits the image's users, jobinit's own rights, the other settings.
 // For those subcommands that mean to start the job: `deliver` may run where its user is not known.
 void check_launch(Gathered& gathered);
+
+// The job's parameters, with the command that they are put into, when that is known; the same subcommands.
+void take_parameters(Gathered& gathered, std::span<const std::string> environment);
+
+// Whether there is a command at all.
+void check_command(Gathered& gathered);
 
 // Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is
 // now not used; empty: nowhere.

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,13 @@ using Document = nlohmann::ordered_json;
 
 inline constexpr int kSchemaVersion = 1;
 
+// A parameter, with what may be seen of it.
+struct ReportedParameter {
+  std::string name;
+  std::optional<std::string> value;  // "***" for a secret; nullopt: it has none
+  std::string source;                // "environment: MEDIA"; empty: nowhere
+};
+
 // Whose run it was.
 struct Subject {
   std::string run_id;  // UUIDv7; the idempotency key of every delivery
@@ -26,6 +34,8 @@ struct Subject {
   std::map<std::string, std::string> platform_ids;
   std::string host;
   Duration timeout{};  // 0: none
+  std::vector<ReportedParameter> parameters;
+  std::vector<std::string> secrets;  // *** in every text of the report
 };
 
 Document make_report(const Subject& subject, const supervise::Outcome& outcome);
