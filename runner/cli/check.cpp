@@ -42,6 +42,9 @@ std::vector<std::string> contradictions(const Settings& settings, std::chrono::s
     problems.push_back(fmt::format("retry-backoff: {} is more than --retry-backoff-max ({})",
                                    human_duration(settings.retry_backoff), human_duration(settings.retry_backoff_max)));
   }
+  if (!settings.client_key.empty() && settings.client_cert.empty()) {
+    problems.emplace_back("client-key: it is the key of no certificate; give --client-cert too");
+  }
   return problems;
 }
 

@@ -20,27 +20,30 @@ using deliver::Sink;
 constexpr std::size_t kLargestReport = 16 << 20;
 
 // Tells all `sinks`, and each one's fate as soon as it is known.
-void send(const std::vector<Sink>& sinks, const deliver::Event& event, Duration timeout,
-          deliver::Environment environment, const std::function<void(const Answer&)>& on_answer) {
+void send(const std::vector<Sink>& sinks, const deliver::Event& event, const deliver::SendOptions& options,
+          const std::function<void(const Answer&)>& on_answer) {
   std::vector<deliver::Parcel> parcels;
   std::vector<std::size_t> owners;
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     if (!sinks[i].kind->network()) {
+      const auto began = std::chrono::steady_clock::now();
       const auto written = sinks[i].kind->write(sinks[i], event, 10s);
-      on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message});
+      on_answer({i, static_cast<bool>(written), written ? "" : written.failure().message, 0, 1,
+                 std::chrono::steady_clock::now() - began});
       continue;
     }
-    auto messages = sinks[i].kind->request(sinks[i], event, environment);
+    auto messages = sinks[i].kind->request(sinks[i], event, options.environment);
     if (!messages) {
-      on_answer({i, false, messages.failure().message});
+      on_answer({i, false, messages.failure().message, 0, 0, {}});
       continue;
     }
     parcels.push_back({std::move(*messages), event.id});
     owners.push_back(i);
   }
-  deliver::send_all(parcels, timeout, [&](const deliver::Sent& sent) {
+  deliver::send_all(parcels, options, [&](const deliver::Sent& sent) {
     const Sink& sink = sinks[owners[sent.parcel]];
-    on_answer({owners[sent.parcel], sent.ok, deliver::without_credentials(sink, sent.detail)});
+    on_answer({owners[sent.parcel], sent.ok, deliver::without_credentials(sink, sent.detail), sent.status, sent.tries,
+               sent.took});
   });
 }
 
@@ -60,7 +63,7 @@ int serve_request(deliver::Environment environment) {
     }
     sinks.push_back(std::move(*sink));
   }
-  send(sinks, request->event, request->timeout, environment,
+  send(sinks, request->event, {request->timeout, request->tls, environment},
        [](const Answer& answer) { kernel::write_patiently(1, deliver::encode_answer(answer), 1s); });
   return 0;
 }
@@ -92,7 +95,10 @@ int deliver_saved(const Gathered& gathered, deliver::Environment environment) {
     tell(answer.delivered ? fmt::format("report delivered to {}", shown)
                           : fmt::format("report to {} not delivered: {}", shown, answer.detail));
   };
-  send(sinks, event, gathered.resolved.settings.report_timeout, environment, on_answer);
+  const cli::Settings& settings = gathered.resolved.settings;
+  send(sinks, event,
+       {settings.report_timeout, {settings.ca_file, settings.client_cert, settings.client_key}, environment},
+       on_answer);
   return failed == 0 ? 0 : 1;
 }
 

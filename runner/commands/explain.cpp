@@ -5,6 +5,27 @@
 #include "jobinit/kernel/fd.hpp"
 
 namespace jobinit::commands {
+namespace {
+
+// A web hook's path is a password, which the sinks know and a table of settings does not.
+void mask_sinks(Gathered& gathered) {
+  const auto origin = gathered.resolved.origin.find("report-to");
+  if (origin == gathered.resolved.origin.end()) {
+    return;
+  }
+  for (std::string& text : origin->second.texts) {
+    const auto sink = deliver::parse_sink(text);
+    const std::size_t scheme = text.find(':');
+    const std::size_t filter = text.rfind("#on=");
+    if (!sink) {
+      text = scheme == std::string::npos ? "***" : text.substr(0, scheme) + ":***";
+    } else {
+      text = sink->shown + (filter == std::string::npos ? "" : " " + text.substr(filter + 1));
+    }
+  }
+}
+
+}  // namespace
 
 namespace {
 
@@ -27,6 +48,7 @@ int explain(const Invocation& invocation) {
   if (gathered.arguments.help) {
     return kernel::write_patiently(1, cli::help_text(), std::chrono::seconds(10)) ? 0 : 125;
   }
+  mask_sinks(gathered);
   const std::string text =
       fmt::format("{:<19} {}\n{}", "platform", gathered.platform.name, cli::explain_text(gathered.resolved));
   kernel::write_patiently(1, text + parameters_text(gathered.parameters), std::chrono::seconds(10));

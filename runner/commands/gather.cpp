@@ -203,6 +203,32 @@ std::string take_operands_as_command(Gathered& gathered) {
   return unused;
 }
 
+deliver::ProcessOptions process_options(const Gathered& gathered, std::span<const std::string> environment) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  deliver::ProcessOptions options;
+  options.environment.assign(environment.begin(), environment.end());
+  options.tls = {settings.ca_file, settings.client_cert, settings.client_key};
+  return options;
+}
+
+void tell_deliveries(const cli::Settings& settings, const std::vector<deliver::Delivery>& deliveries) {
+  if (!settings.verbose) {
+    return;
+  }
+  for (const deliver::Delivery& one : deliveries) {
+    std::string text =
+        fmt::format("{} to {}: {}", event_name(one.event), one.sink, one.delivered ? "delivered" : "not delivered");
+    if (one.status != 0) {
+      text += fmt::format(", HTTP status {}", one.status);
+    }
+    if (one.tries > 0) {
+      const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(one.took);
+      text += fmt::format(", {} {}, {} ms", one.tries, one.tries == 1 ? "try" : "tries", took.count());
+    }
+    tell(one.detail.empty() ? text : fmt::format("{}: {}", text, one.detail));
+  }
+}
+
 void tell(const std::string& text) {
   using std::chrono::milliseconds;
   milliseconds this_time = patience;

@@ -26,7 +26,9 @@ bool LostRuns::report_all(const std::string& folder, Duration time) {
       continue;
     }
     deliver::CourierOptions options = options_;
-    options.environment.assign(environment_.begin(), environment_.end());
+    const deliver::ProcessOptions process = process_options(gathered_, environment_);
+    options.process.environment = process.environment;
+    options.process.tls = process.tls;
     options.timeout = gathered_.resolved.settings.report_timeout;
     options.after_stop = gathered_.resolved.settings.report_reserve;
     options.is_stop_request = [&](int signal) {

@@ -9,6 +9,7 @@
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/commands/lost.hpp"
 #include "jobinit/deliver/courier.hpp"
+#include "jobinit/deliver/messenger.hpp"
 #include "jobinit/deliver/state_dir.hpp"
 #include "jobinit/job/job_spec.hpp"
 #include "jobinit/kernel/fd.hpp"
@@ -184,6 +185,7 @@ class Run {
       return without_start(Cause::rejected, {fmt::format("params-to: {}", handed.failure().message)}, *signalfd);
     }
     keep_state();
+    engage_messenger();
     Outcome outcome = run_job(*signalfd);
     if (!gathered_.handover.file.empty()) {
       if (const auto gone = kernel::remove_file(gathered_.handover.file); !gone) {
@@ -282,6 +284,46 @@ class Run {
     keep(report::make_lost_report(subject_, started));
   }
 
+  deliver::ProcessOptions deliver_options() const {
+    deliver::ProcessOptions options = process_options(gathered_, invocation_.environment);
+    options.oom_score_adj = own_oom_score_adj_;
+    options.own_oom_score_adj = &oom_score_;
+    return options;
+  }
+
+  // Nobody is needed who would be told nothing.
+  void engage_messenger() {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    bool wanted = settings.heartbeat > Duration::zero() && is_wanted(gathered_.sinks, EventKind::heartbeat);
+    if (settings.heartbeat > Duration::zero() && !wanted) {
+      tell("note: heartbeat: none of the sinks (--report-to) has a use for it");
+    }
+    for (const EventKind kind : {EventKind::started, EventKind::warning, EventKind::attempt_failed}) {
+      wanted = wanted || is_wanted(gathered_.sinks, kind);
+    }
+    if (wanted) {
+      messenger_.emplace(
+          gathered_.sinks, gathered_.sink_texts, subject_,
+          deliver::MessengerOptions{deliver_options(), settings.report_timeout, settings.heartbeat, tell_at_once},
+          signals_);
+    }
+  }
+
+  // What was told while the job ran must not arrive after how it ended; nor does it get more than its share of the time
+  // that is left for that.
+  void settle_messenger(Outcome& outcome, supervise::TimePoint until, const kernel::Fd& signalfd) {
+    if (!messenger_) {
+      return;
+    }
+    static constexpr int share = 5;
+    const auto now = std::chrono::steady_clock::now();
+    if (outcome.platform_kill_at) {
+      until = std::min(until, *outcome.platform_kill_at);
+    }
+    messenger_->settle(now + (until - now) / share, signalfd, [&](int signal) { return note_stop(outcome, signal); });
+    tell_deliveries(gathered_.resolved.settings, messenger_->deliveries());
+  }
+
   // When this run is told: the ones before it that nobody could tell of.
   void report_lost_runs(Outcome& outcome, const kernel::Fd& signalfd) const {
     const cli::Settings& settings = gathered_.resolved.settings;
@@ -289,8 +331,8 @@ class Run {
       return;
     }
     deliver::CourierOptions options;
-    options.oom_score_adj = own_oom_score_adj_;
-    options.own_oom_score_adj = &oom_score_;
+    options.process = deliver_options();
+    options.note = tell;
     options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
     LostRuns(gathered_, invocation_.environment, signals_, signalfd, options)
         .report_all(settings.state_dir, settings.report_timeout);
@@ -435,6 +477,7 @@ class Run {
     if (!settings.quiet) {
       plan.say = tell_at_once;
     }
+    plan.observer = messenger_ ? &*messenger_ : nullptr;
     if (state_) {
       plan.on_failed_attempt = [this](const Outcome& so_far) { keep(report::make_lost_report(subject_, so_far)); };
     }
@@ -457,6 +500,7 @@ class Run {
     plan.policy.timeout = timeout;
     plan.exits = {};
     plan.retry = {};
+    plan.observer = nullptr;
     plan.deadline.reset();
     plan.memory.tier = MemoryTier::off;
     plan.cgroups = nullptr;
@@ -510,17 +554,21 @@ class Run {
     const report::Document document = wanted ? report::make_report(subject_, outcome) : report::Document();
     keep(document);
     deliver::CourierOptions options;
-    options.environment.assign(invocation_.environment.begin(), invocation_.environment.end());
+    options.process = deliver_options();
     options.timeout = settings.report_timeout;
     options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
-    options.oom_score_adj = own_oom_score_adj_;
-    options.own_oom_score_adj = &oom_score_;
+    options.note = tell;
+    options.before_network = [&](supervise::TimePoint until) {
+      settle_messenger(outcome, until, signalfd);
+      return outcome.platform_kill_at;
+    };
     const auto deliveries = deliver::deliver_all(gathered_.sinks, gathered_.sink_texts,
                                                  deliver::finished_event(document), options, signals_, signalfd);
+    tell_deliveries(settings, deliveries);
     for (const deliver::Delivery& delivery : deliveries) {
-      if (!delivery.delivered) {
+      if (!delivery.delivered && !settings.verbose) {
         tell(fmt::format("report to {} not delivered: {}", delivery.sink, delivery.detail));
       }
     }
@@ -600,6 +648,7 @@ class Run {
   Gathered gathered_;
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
+  mutable std::optional<deliver::Messenger> messenger_;  // the plan that is made of us tells it
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;

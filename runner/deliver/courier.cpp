@@ -1,7 +1,6 @@
 #include "jobinit/deliver/courier.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,7 +10,6 @@
 #include "jobinit/deliver/request.hpp"
 #include "jobinit/kernel/output.hpp"
 #include "jobinit/kernel/process.hpp"
-#include "jobinit/supervise/launch.hpp"
 
 namespace jobinit::deliver {
 namespace {
@@ -20,13 +18,10 @@ using namespace std::chrono_literals;
 using boost::asio::posix::stream_descriptor;
 using supervise::TimePoint;
 
-// Answers are a line a sink; whatever is longer is not one of ours.
-constexpr std::size_t kMostAnswerBytes = std::size_t{64} * 1024;
-// The deliver process is asked to be done a little before it is killed, so that it can still say what failed.
-constexpr Duration kKillMargin = 250ms;
 constexpr Duration kReaderPatience = 2s;
+constexpr int kMostStarts = 2;
 
-// Watches over one deliver process until it has ended or its time is up.
+// Watches over the deliver process until it has ended or its time is up.
 class Errand {
  public:
   Errand(const CourierOptions& options, const kernel::SignalState& signals, const kernel::Fd& signalfd)
@@ -42,74 +37,94 @@ class Errand {
   Errand(const Errand&) = delete;
   Errand& operator=(const Errand&) = delete;
 
-  // The answers, one a line, as far as they came; an error when there was no process to give any.
-  Result<std::string> run(const std::vector<std::string>& sinks, const Event& event) {
-    const TimePoint now = std::chrono::steady_clock::now();
-    deadline_ = now + options_.timeout + kKillMargin;
+  // One answer a sink, in their order. An error when there was no process to give any.
+  Result<std::vector<Answer>> run(const std::vector<std::string>& sinks, const Event& event, TimePoint until) {
+    deadline_ = until + kKillMargin;
     if (options_.not_later_than) {
       deadline_ = std::min(deadline_, *options_.not_later_than - kKillMargin);
     }
-    const Duration allowed = std::max<Duration>(deadline_ - now - kKillMargin, kKillMargin);
-    auto request = kernel::make_memory_file(encode_request(sinks, event, allowed));
-    auto pipe = kernel::make_pipe();
-    if (!request) {
-      return request.failure();
-    }
-    if (!pipe) {
-      return pipe.failure();
-    }
-    supervise::LaunchOptions launch;
-    launch.argv = {"jobinit", "deliver", "--request"};
-    launch.executable = kernel::own_executable();
-    launch.environment = options_.environment;
-    launch.stdin_fd = request->get();
-    launch.stdout_fd = pipe->write.get();
-    launch.oom_score_adj = options_.oom_score_adj;
-    launch.own_oom_score_adj = options_.own_oom_score_adj;
-    const auto started = supervise::launch(launch, signals_);
-    if (const auto* failure = std::get_if<supervise::LaunchFailure>(&started)) {
-      return failure->error;
-    }
-    pid_ = std::get<pid_t>(started);
-    pipe->write.reset();
-    pipe_ = std::move(pipe->read);
-    answers_.assign(pipe_.get());
+    found_.resize(sinks.size());
     arrivals_.assign(signalfd_.get());
-    wait_for_answers();
     wait_for_signals();
     arm_timer();
-    on_signals();
-    while (pid_ != 0) {
-      loop_.run_one();
+    for (int starts = 1;; ++starts) {
+      if (auto started = start(sinks, event); !started) {
+        return started.failure();
+      }
+      on_signals();
+      while (running_) {
+        loop_.run_one();
+      }
+      absorb_answers();
+      const bool crashed = kills_ == 0 && ended_ && (ended_->signaled || ended_->value != 0);
+      if (!crashed || unanswered().empty()) {
+        break;
+      }
+      why_none_ = fmt::format("the process that delivers {}", ending_of(*ended_));
+      if (starts == kMostStarts || std::chrono::steady_clock::now() + kKillMargin >= deadline_) {
+        why_none_ += starts > 1 ? ", again" : "";
+        break;
+      }
+      if (options_.note) {
+        options_.note(why_none_ + "; it is started once more");
+      }
     }
-    read_answers();
-    return text_;
+    std::vector<Answer> answers;
+    for (const auto& one : found_) {
+      answers.push_back(one.value_or(Answer{.sink = 0, .delivered = false, .detail = why_none_}));
+    }
+    return answers;
   }
 
  private:
+  std::vector<std::size_t> unanswered() const {
+    std::vector<std::size_t> indexes;
+    for (std::size_t i = 0; i < found_.size(); ++i) {
+      if (!found_[i]) {
+        indexes.push_back(i);
+      }
+    }
+    return indexes;
+  }
+
+  Result<void> start(const std::vector<std::string>& sinks, const Event& event) {
+    asked_ = unanswered();
+    const TimePoint now = std::chrono::steady_clock::now();
+    Request request{{}, event, std::max<Duration>(deadline_ - now - kKillMargin, kKillMargin), options_.process.tls};
+    for (const std::size_t index : asked_) {
+      request.sinks.push_back(sinks[index]);
+    }
+    auto process = DeliverProcess::start(encode_request(request), options_.process, signals_);
+    if (!process) {
+      return process.failure();
+    }
+    if (answers_.is_open()) {
+      answers_.release();
+    }
+    process_ = std::move(*process);
+    running_ = true;
+    ended_.reset();
+    answers_.assign(process_.answers().get());
+    wait_for_answers();
+    return {};
+  }
+
+  void absorb_answers() {
+    process_.read();
+    for (const std::string& line : split(process_.text(), "\n")) {
+      const auto answer = decode_answer(line);
+      if (answer && answer->sink < asked_.size()) {
+        found_[asked_[answer->sink]] = *answer;
+      }
+    }
+  }
+
   void wait_for_answers() {
     answers_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
-      if (!failure && read_answers()) {
+      if (!failure && process_.read()) {
         wait_for_answers();
       }
     });
-  }
-
-  // False at the end of file.
-  bool read_answers() {
-    std::array<char, 4096> buffer{};
-    for (;;) {
-      const kernel::Got got = kernel::read_available(pipe_, buffer);
-      if (got.end) {
-        return false;
-      }
-      if (got.would_block) {
-        return true;
-      }
-      if (text_.size() < kMostAnswerBytes) {
-        text_.append(buffer.data(), got.bytes);
-      }
-    }
   }
 
   void wait_for_signals() {
@@ -132,11 +147,13 @@ class Errand {
     for (kernel::Look look = kernel::look_for_dead_child(); look.children != kernel::Children::alive;
          look = kernel::look_for_dead_child()) {
       if (look.children == kernel::Children::none) {
-        pid_ = 0;
+        running_ = false;
         return;
       }
-      if (kernel::reap(look.pid) && look.pid == pid_) {
-        pid_ = 0;
+      const auto reaped = kernel::reap(look.pid);
+      if (reaped && reaped->pid == process_.pid()) {
+        ended_ = reaped->status;
+        running_ = false;
       }
     }
   }
@@ -147,11 +164,10 @@ class Errand {
       if (failure) {
         return;
       }
-      kernel::signal_group(pid_, SIGKILL);
-      kernel::signal_process(pid_, SIGKILL);
+      process_.kill();
       deadline_ = std::chrono::steady_clock::now() + 1s;  // its end comes as SIGCHLD; this is for when that takes long
       if (++kills_ > 3) {
-        pid_ = 0;  // in uninterruptible sleep: the exit does not wait for it
+        running_ = false;  // in uninterruptible sleep: the exit does not wait for it
         return;
       }
       arm_timer();
@@ -162,14 +178,17 @@ class Errand {
   const kernel::SignalState& signals_;
   const kernel::Fd& signalfd_;
   boost::asio::io_context loop_{1};
-  kernel::Fd pipe_;
+  DeliverProcess process_;
   stream_descriptor answers_;
   stream_descriptor arrivals_;
   boost::asio::steady_timer timer_;
   TimePoint deadline_;
-  pid_t pid_ = 0;
+  bool running_ = false;
+  std::optional<kernel::WaitStatus> ended_;
   int kills_ = 0;
-  std::string text_;
+  std::vector<std::optional<Answer>> found_;  // one a sink
+  std::vector<std::size_t> asked_;            // which of them the process that runs has
+  std::string why_none_ = "no answer in time";
 };
 
 // A log reader that stands still must not hold up the exit, and leaves the network its share of what time there is.
@@ -181,9 +200,24 @@ Duration patience_for_readers(const CourierOptions& options) {
   return std::clamp<Duration>(left / 4, Duration::zero(), kReaderPatience);
 }
 
-Delivery write_local(const Sink& sink, const Event& event, Duration patience) {
-  const auto written = sink.kind->write(sink, event, patience);
-  return {sink.shown, static_cast<bool>(written), written ? "" : written.failure().message};
+Delivery result_of(const Sink& sink, EventKind kind) {
+  Delivery delivery;
+  delivery.event = kind;
+  delivery.sink = sink.shown;
+  return delivery;
+}
+
+void write_local(const Sink& sink, const Event& event, Duration patience, Delivery& result) {
+  const TimePoint began = std::chrono::steady_clock::now();
+  try {
+    const auto written = sink.kind->write(sink, event, patience);
+    result.delivered = static_cast<bool>(written);
+    result.detail = written ? "" : written.failure().message;
+  } catch (const std::exception& failure) {
+    result.detail = failure.what();
+  }
+  result.tries = 1;
+  result.took = std::chrono::steady_clock::now() - began;
 }
 
 }  // namespace
@@ -199,36 +233,30 @@ std::vector<Delivery> deliver_all(const std::vector<Sink>& sinks, const std::vec
     if (!sinks[i].filter.passes(event)) {
       continue;
     }
+    results.push_back(result_of(sinks[i], event.kind));
     if (sinks[i].kind->network()) {
-      indexes.push_back(results.size());
-      results.push_back({sinks[i].shown, false, "no answer in time"});
+      indexes.push_back(results.size() - 1);
       network.push_back(texts[i]);
-      continue;
-    }
-    try {
-      results.push_back(write_local(sinks[i], event, patience_for_readers(options)));
-    } catch (const std::exception& failure) {
-      results.push_back({sinks[i].shown, false, failure.what()});
+    } else {
+      write_local(sinks[i], event, patience_for_readers(options), results.back());
     }
   }
-  if (network.empty()) {
-    return results;
-  }
+  const TimePoint until = std::chrono::steady_clock::now() + options.timeout;
   try {
-    const auto answers = Errand(options, signals, signalfd).run(network, event);
-    for (const std::size_t i : indexes) {
-      if (!answers) {
-        results[i].detail = answers.failure().message;
-      }
+    CourierOptions last_options = options;
+    if (options.before_network) {
+      last_options.not_later_than = options.before_network(until);
     }
-    for (const std::string& line : split(answers ? *answers : "", "\n")) {
-      const auto answer = decode_answer(line);
-      if (!answer || answer->sink >= indexes.size()) {
-        continue;
+    if (network.empty()) {
+      return results;
+    }
+    const auto answers = Errand(last_options, signals, signalfd).run(network, event, until);
+    for (std::size_t i = 0; i < indexes.size(); ++i) {
+      if (answers) {
+        take_answer((*answers)[i], results[indexes[i]]);
+      } else {
+        results[indexes[i]].detail = answers.failure().message;
       }
-      Delivery& result = results[indexes[answer->sink]];
-      result.delivered = answer->delivered;
-      result.detail = answer->detail;
     }
   } catch (const std::exception& failure) {
     for (const std::size_t i : indexes) {

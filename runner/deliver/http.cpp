@@ -8,12 +8,13 @@
 #include <random>
 #include <vector>
 
+#include "datagram.hpp"
+#include "exchange.hpp"
 #include "jobinit/base/text.hpp"
+#include "jobinit/deliver/aws.hpp"
 #include "jobinit/deliver/ca.hpp"
+#include "jobinit/deliver/retry.hpp"
 #include "jobinit/deliver/signing.hpp"
-#include "jobinit/report/version.hpp"
-
-extern "C" char** environ;  // NOLINT
 
 namespace jobinit::deliver {
 namespace {
@@ -21,76 +22,43 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostAnswer = 4096;  // of a server's answer; enough for its error message
-constexpr std::size_t kShownAnswer = 200;
-constexpr auto kFirstPause = 200ms;
-constexpr auto kLongestPause = 5s;
-
-struct Easy {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
 struct Multi {
   void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
 };
-struct List {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
 
-// One parcel, and the attempts at the message that is on its way.
+// One parcel, and the tries at the message that is on its way.
 struct Transfer {
   const Parcel* parcel = nullptr;
   std::size_t message = 0;
-  std::unique_ptr<CURL, Easy> handle;
-  std::unique_ptr<curl_slist, List> headers;
-  std::string answer;
+  std::unique_ptr<Exchange> exchange;
+  std::unique_ptr<Lookup> lookup;
   std::string last_failure;
-  char error[CURL_ERROR_SIZE] = {};
-  int attempts = 0;
-  Clock::time_point next_attempt;
+  int status = 0;
+  int tries = 0;
+  Clock::time_point began;
+  Clock::time_point next_try;
   bool under_way = false;
   bool settled = false;
+
+  const Message& current() const { return parcel->messages[message]; }
 };
-
-std::size_t keep_answer(char* data, std::size_t size, std::size_t count, void* into) {
-  std::string& answer = *static_cast<std::string*>(into);
-  const std::size_t bytes = size * count;
-  answer.append(data, std::min(bytes, kMostAnswer - std::min(kMostAnswer, answer.size())));
-  return bytes;
-}
-
-bool may_pass(CURLcode code, long status) {
-  if (code == CURLE_OK) {
-    return status == 408 || status == 429 || status >= 500;
-  }
-  // A certificate that is refused now is refused in a second; a malformed URL does not heal.
-  return code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL;
-}
-
-std::string describe(const Transfer& transfer, CURLcode code, long status) {
-  if (code != CURLE_OK) {
-    return transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(code);
-  }
-  std::string answer = valid_utf8(trim(transfer.answer).substr(0, kShownAnswer));
-  std::replace(answer.begin(), answer.end(), '\n', ' ');
-  return answer.empty() ? fmt::format("HTTP status {}", status) : fmt::format("HTTP status {}: {}", status, answer);
-}
 
 class Sender {
  public:
-  Sender(std::span<const Parcel> parcels, Duration timeout, const std::function<void(const Sent&)>& on_sent)
-      : deadline_(Clock::now() + timeout),
+  Sender(std::span<const Parcel> parcels, const SendOptions& options, const std::function<void(const Sent&)>& on_sent)
+      : deadline_(Clock::now() + options.timeout),
+        options_(options),
         on_sent_(on_sent),
         multi_(curl_multi_init()),
+        shared_{find_trust_store(options.environment), options.tls},
+        aws_(aws_credentials_of(options.environment)),
         random_(std::random_device{}()) {
-    std::vector<std::string> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      environment.emplace_back(*entry);
-    }
-    trust_ = find_trust_store(environment);
     transfers_.resize(parcels.size());
     for (std::size_t i = 0; i < parcels.size(); ++i) {
-      transfers_[i].parcel = &parcels[i];
-      transfers_[i].next_attempt = Clock::now();
+      begin(transfers_[i], parcels[i]);
+    }
+    if (!aws_ && std::any_of(parcels.begin(), parcels.end(), has_aws_request)) {
+      ask_for_aws_credentials();
     }
   }
 
@@ -98,14 +66,15 @@ class Sender {
     for (Transfer& transfer : transfers_) {
       detach(transfer);
     }
+    detach(credentials_);
   }
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
   void run() {
-    for (std::size_t i = 0; i < transfers_.size(); ++i) {
-      if (transfers_[i].parcel->messages.empty()) {
-        settle(i, true, "");
+    for (Transfer& transfer : transfers_) {
+      if (transfer.parcel->messages.empty()) {
+        settle(transfer, true, "");
       }
     }
     while (unsettled() && Clock::now() < deadline_) {
@@ -113,19 +82,45 @@ class Sender {
       int running = 0;
       curl_multi_perform(multi_.get(), &running);
       collect();
-      if (!unsettled()) {
-        return;
+      advance_lookups();
+      if (unsettled()) {
+        wait();
       }
-      curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(pause().count()), nullptr);
     }
-    for (std::size_t i = 0; i < transfers_.size(); ++i) {
-      if (!transfers_[i].settled) {
-        settle(i, false, late(transfers_[i]));
+    for (Transfer& transfer : transfers_) {
+      if (!transfer.settled) {
+        settle(transfer, false, late(transfer));
       }
     }
   }
 
  private:
+  static void begin(Transfer& transfer, const Parcel& parcel) {
+    transfer.parcel = &parcel;
+    transfer.began = transfer.next_try = Clock::now();
+  }
+
+  static bool needs_aws(const Message& message) {
+    const auto* request = std::get_if<HttpRequest>(&message);
+    return request != nullptr && request->aws.has_value();
+  }
+  static bool has_aws_request(const Parcel& parcel) {
+    return std::any_of(parcel.messages.begin(), parcel.messages.end(), needs_aws);
+  }
+
+  // A parcel of our own, before all those that need its answer.
+  void ask_for_aws_credentials() {
+    auto request = aws_credentials_request(options_.environment);
+    if (!request) {
+      no_aws_ = request.failure().message;
+      return;
+    }
+    credentials_parcel_.messages = {std::move(*request)};
+    begin(credentials_, credentials_parcel_);
+  }
+
+  bool asking_for_credentials() const { return credentials_.parcel != nullptr && !credentials_.settled; }
+
   bool unsettled() const {
     return std::any_of(transfers_.begin(), transfers_.end(), [](const Transfer& one) { return !one.settled; });
   }
@@ -134,94 +129,113 @@ class Sender {
     if (transfer.last_failure.empty()) {
       return "no answer in time";
     }
-    return fmt::format("{} ({} attempt{})", transfer.last_failure, transfer.attempts,
-                       transfer.attempts == 1 ? "" : "s");
+    return fmt::format("{} ({} {})", transfer.last_failure, transfer.tries, transfer.tries == 1 ? "try" : "tries");
   }
 
-  // Until the next thing to do, a new attempt or the deadline; curl's own timers wake the poll earlier.
-  std::chrono::milliseconds pause() const {
+  bool is_due(const Transfer& transfer) const {
+    return transfer.parcel != nullptr && !transfer.settled && !transfer.under_way && !transfer.lookup &&
+           !(needs_aws(transfer.current()) && asking_for_credentials());
+  }
+
+  // Until the next thing to do, a new try or the deadline; curl's own timers wake the poll earlier.
+  void wait() {
     Clock::time_point until = deadline_;
-    for (const Transfer& transfer : transfers_) {
-      if (!transfer.settled && !transfer.under_way) {
-        until = std::min(until, transfer.next_attempt);
+    std::vector<curl_waitfd> waits;
+    const auto look_at = [&](const Transfer& transfer) {
+      if (is_due(transfer)) {
+        until = std::min(until, transfer.next_try);
       }
-    }
+      if (transfer.lookup) {
+        transfer.lookup->add_to(waits);
+        until = std::min(until, Clock::now() + 50ms);  // its time-outs are not curl's
+      }
+    };
+    std::for_each(transfers_.begin(), transfers_.end(), look_at);
+    look_at(credentials_);
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
-    return std::clamp<std::chrono::milliseconds>(left, 1ms, 1s);
+    const auto pause = std::clamp<std::chrono::milliseconds>(left, 1ms, 1s);
+    curl_multi_poll(multi_.get(), waits.data(), static_cast<unsigned>(waits.size()), static_cast<int>(pause.count()),
+                    nullptr);
   }
 
   void start_due() {
     const auto now = Clock::now();
+    if (is_due(credentials_) && credentials_.next_try <= now) {
+      start(credentials_);
+    }
     for (Transfer& transfer : transfers_) {
-      if (!transfer.settled && !transfer.under_way && transfer.next_attempt <= now) {
+      if (is_due(transfer) && transfer.next_try <= now) {
         start(transfer);
       }
     }
   }
 
   void start(Transfer& transfer) {
-    const Message& message = transfer.parcel->messages[transfer.message];
-    if (!std::holds_alternative<HttpRequest>(message)) {
-      settle(static_cast<std::size_t>(&transfer - transfers_.data()), false, "no datagrams can be sent yet");
-      return;
+    ++transfer.tries;
+    const Message& message = transfer.current();
+    if (const auto* datagram = std::get_if<Datagram>(&message)) {
+      return start(transfer, *datagram);
     }
-    if (!transfer.handle) {
-      if (const auto good = prepare(transfer, std::get<HttpRequest>(message)); !good) {
-        settle(static_cast<std::size_t>(&transfer - transfers_.data()), false, good.failure().message);
-        return;
+    const auto& request = std::get<HttpRequest>(message);
+    if (request.aws && !aws_) {
+      return settle(transfer, false, no_aws_);
+    }
+    if (!transfer.exchange) {
+      const std::string& id = transfer.parcel->id;
+      // Each of several is a request of its own.
+      const std::string key = transfer.message == 0 || id.empty() ? id : fmt::format("{}-{}", id, transfer.message + 1);
+      const auto signature = signature_headers(request, std::chrono::system_clock::now());
+      if (!signature) {
+        return settle(transfer, false, signature.failure().message);
+      }
+      transfer.exchange = std::make_unique<Exchange>(request, *signature, key, shared_, aws_);
+      curl_easy_setopt(transfer.exchange->handle(), CURLOPT_PRIVATE, &transfer);
+      if (&transfer == &credentials_) {
+        curl_easy_setopt(transfer.exchange->handle(), CURLOPT_NOPROXY, "*");
       }
     }
-    ++transfer.attempts;
-    transfer.answer.clear();
-    transfer.error[0] = '\0';
-    transfer.under_way = true;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
-    curl_easy_setopt(transfer.handle.get(), CURLOPT_TIMEOUT_MS,
-                     static_cast<long>(std::max<std::int64_t>(left.count(), 1)));
-    curl_multi_add_handle(multi_.get(), transfer.handle.get());
+    attach(transfer);
   }
 
-  Result<void> prepare(Transfer& transfer, const HttpRequest& request) const {
-    const auto signature = signature_headers(request, std::chrono::system_clock::now());
-    if (!signature) {
-      return signature.failure();
+  void attach(Transfer& transfer) {
+    transfer.exchange->prepare(time_for_try(deadline_ - Clock::now()));
+    transfer.under_way = true;
+    curl_multi_add_handle(multi_.get(), transfer.exchange->handle());
+  }
+
+  void start(Transfer& transfer, const Datagram& datagram) {
+    if (!datagram.unix_socket.empty()) {
+      return conclude(transfer, send_datagram(datagram, std::nullopt));
     }
-    CURL* handle = curl_easy_init();
-    transfer.handle.reset(handle);
-    curl_slist* headers = nullptr;
-    for (const auto& [name, value] : request.headers) {
-      headers = curl_slist_append(headers, fmt::format("{}: {}", name, value).c_str());
+    transfer.lookup = std::make_unique<Lookup>(datagram.host);
+  }
+
+  void advance_lookups() {
+    for (Transfer& transfer : transfers_) {
+      if (!transfer.lookup) {
+        continue;
+      }
+      transfer.lookup->advance();
+      if (transfer.lookup->done()) {
+        const std::unique_ptr<Lookup> lookup = std::move(transfer.lookup);
+        conclude(transfer, send_to_one_of(std::get<Datagram>(transfer.current()), lookup->result()));
+      }
     }
-    for (const auto& [name, value] : *signature) {
-      headers = curl_slist_append(headers, fmt::format("{}: {}", name, value).c_str());
+  }
+
+  static Result<void> send_to_one_of(const Datagram& datagram,
+                                     const Result<std::vector<boost::asio::ip::address>>& addresses) {
+    if (!addresses) {
+      return addresses.failure();
     }
-    headers = curl_slist_append(headers, "Expect:");  // no round trip to ask whether the body is welcome
-    transfer.headers.reset(headers);
-    curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, fmt::format("jobinit/{}", report::kVersion).c_str());
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, keep_answer);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer.answer);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, static_cast<char*>(transfer.error));
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_PRIVATE, &transfer);
-    curl_easy_setopt(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    if (!trust_.file.empty()) {
-      curl_easy_setopt(handle, CURLOPT_CAINFO, trust_.file.c_str());
+    Result<void> sent;
+    for (const auto& address : *addresses) {
+      sent = send_datagram(datagram, address);
+      if (sent) {
+        break;
+      }
     }
-    if (!trust_.folder.empty()) {
-      curl_easy_setopt(handle, CURLOPT_CAPATH, trust_.folder.c_str());
-    }
-    if (trust_.embedded) {
-      const std::string_view bundle = embedded_bundle();
-      curl_blob blob{const_cast<char*>(bundle.data()), bundle.size(), CURL_BLOB_NOCOPY};
-      curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
-    }
-    return {};
+    return sent;
   }
 
   void collect() {
@@ -231,70 +245,110 @@ class Sender {
         continue;
       }
       Transfer* transfer = nullptr;
-      long status = 0;
       const CURLcode code = message->data.result;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-      curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
       detach(*transfer);
-      conclude(*transfer, code, status);
+      conclude(*transfer, transfer->exchange->conclude(code));
     }
   }
 
   void detach(Transfer& transfer) {
-    if (!transfer.under_way) {
-      return;
+    if (transfer.under_way) {
+      curl_multi_remove_handle(multi_.get(), transfer.exchange->handle());
+      transfer.under_way = false;
     }
-    curl_multi_remove_handle(multi_.get(), transfer.handle.get());
-    transfer.under_way = false;
   }
 
   static Result<void> judge(const Transfer& transfer) {
-    const auto* request = std::get_if<HttpRequest>(&transfer.parcel->messages[transfer.message]);
-    return request != nullptr && request->judge != nullptr ? request->judge(transfer.answer) : Result<void>();
+    const auto* request = std::get_if<HttpRequest>(&transfer.current());
+    return request != nullptr && request->judge != nullptr ? request->judge(transfer.exchange->answer())
+                                                           : Result<void>();
   }
 
-  void conclude(Transfer& transfer, CURLcode code, long status) {
-    const auto index = static_cast<std::size_t>(&transfer - transfers_.data());
-    if (code == CURLE_OK && status >= 200 && status < 300) {
-      if (const auto good = judge(transfer); !good) {
-        return settle(index, false, good.failure().message);
-      }
-      if (++transfer.message == transfer.parcel->messages.size()) {
-        return settle(index, true, "");
-      }
-      transfer.handle.reset();
-      transfer.attempts = 0;
-      transfer.next_attempt = Clock::now();
+  void conclude(Transfer& transfer, const Exchange::Ending& ending) {
+    transfer.status = ending.status;
+    if (ending.redirected) {
+      attach(transfer);
+    } else if (ending.arrived) {
+      const auto good = judge(transfer);
+      good ? arrived(transfer) : failed(transfer, good.failure().message, false, std::nullopt);
+    } else {
+      failed(transfer, ending.detail, ending.may_pass, ending.retry_after);
+    }
+  }
+
+  void conclude(Transfer& transfer, const Result<void>& sent) {
+    transfer.status = 0;
+    if (sent) {
+      arrived(transfer);
+    } else {
+      failed(transfer, sent.failure().message, true, std::nullopt);
+    }
+  }
+
+  void arrived(Transfer& transfer) {
+    if (transfer.message + 1 == transfer.parcel->messages.size()) {
+      return settle(transfer, true, "");
+    }
+    ++transfer.message;
+    transfer.exchange.reset();
+    transfer.last_failure.clear();
+    transfer.tries = 0;
+    transfer.next_try = Clock::now();
+  }
+
+  void failed(Transfer& transfer, const std::string& why, bool may_pass, std::optional<Duration> retry_after) {
+    transfer.last_failure = why;
+    std::uniform_real_distribution<double> any(0, 1);
+    transfer.next_try = Clock::now() + pause_before_next(transfer.tries, any(random_), retry_after);
+    if (!may_pass || transfer.next_try >= deadline_) {
+      settle(transfer, false, late(transfer));
+    }
+  }
+
+  void settle(Transfer& transfer, bool ok, const std::string& detail) {
+    transfer.settled = true;
+    if (&transfer == &credentials_) {
+      return take_credentials(ok, detail);
+    }
+    detach(transfer);
+    transfer.lookup.reset();
+    on_sent_({static_cast<std::size_t>(&transfer - transfers_.data()), ok, detail, transfer.status,
+              static_cast<unsigned>(transfer.tries), Clock::now() - transfer.began});
+  }
+
+  void take_credentials(bool ok, const std::string& detail) {
+    if (!ok) {
+      no_aws_ = "no AWS credentials from the container's endpoint: " + detail;
       return;
     }
-    transfer.last_failure = describe(transfer, code, status);
-    // Full jitter: a gateway that comes back must not meet every job of the hour at the same moment.
-    auto longest = std::min<Clock::duration>(kFirstPause * (1U << std::min(transfer.attempts, 10)), kLongestPause);
-    std::uniform_int_distribution<std::int64_t> any(longest.count() / 2, longest.count());
-    transfer.next_attempt = Clock::now() + Clock::duration(any(random_));
-    if (!may_pass(code, status) || transfer.next_attempt >= deadline_) {
-      settle(index, false, late(transfer));
+    auto credentials = parse_aws_credentials(credentials_.exchange->answer());
+    if (credentials) {
+      aws_ = std::move(*credentials);
+    } else {
+      no_aws_ = credentials.failure().message;
     }
-  }
-
-  void settle(std::size_t index, bool ok, const std::string& detail) {
-    transfers_[index].settled = true;
-    on_sent_({index, ok, detail});
   }
 
   Clock::time_point deadline_;
+  const SendOptions& options_;
   const std::function<void(const Sent&)>& on_sent_;
   std::unique_ptr<CURLM, Multi> multi_;
+  ExchangeOptions shared_;
+  std::optional<AwsCredentials> aws_;
+  std::string no_aws_ = "no AWS credentials";
   std::vector<Transfer> transfers_;
-  TrustStore trust_;
+  Parcel credentials_parcel_;
+  Transfer credentials_;
   std::minstd_rand random_;
 };
 
 }  // namespace
 
-void send_all(std::span<const Parcel> parcels, Duration timeout, const std::function<void(const Sent&)>& on_sent) {
+void send_all(std::span<const Parcel> parcels, const SendOptions& options,
+              const std::function<void(const Sent&)>& on_sent) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  Sender(parcels, timeout, on_sent).run();
+  Sender(parcels, options, on_sent).run();
   curl_global_cleanup();
 }
 

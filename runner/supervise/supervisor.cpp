@@ -33,12 +33,14 @@ constexpr std::size_t kNamedProcesses = 5;
 class Supervisor {
  public:
   Supervisor(boost::asio::io_context& loop, const RunPlan& plan, const Policy& policy, unsigned number,
-             const kernel::NotifySocket* notify, const kernel::SignalState& signals, const kernel::Fd& signalfd)
+             const kernel::NotifySocket* notify, Observer* observer, const kernel::SignalState& signals,
+             const kernel::Fd& signalfd)
       : loop_(loop),
         plan_(plan),
         policy_(policy),
         number_(number),
         notify_(notify),
+        observer_(observer),
         signals_(signals),
         signalfd_(signalfd),
         arrivals_(loop),
@@ -48,6 +50,7 @@ class Supervisor {
         pressure_arrivals_(loop),
         timer_(loop),
         second_look_(loop),
+        observer_timer_(loop),
         control_(plan.launch),
         words_(plan.log.tail),
         foreign_(earlier_children()),
@@ -176,6 +179,7 @@ class Supervisor {
       main_stat_ = kernel::Probe(kernel::stat_file(job_));
       wait_for_notices();
     }
+    tell_observer(EventKind::started, "");
     // The job may have ended before anybody listened.
     reap_all();
     if (!ballast_) {  // else the heap's free pages are part of it
@@ -183,6 +187,48 @@ class Supervisor {
     }
     arm_timer();
     return true;
+  }
+
+  // The run as it stands, for the observer.
+  Outcome so_far() {
+    Outcome outcome = outcome_;
+    outcome.duration = std::chrono::steady_clock::now() - began_;
+    memory_.look();
+    outcome.resources = memory_.resources();
+    outcome.resources.memory_limit = plan_.memory.limit;
+    outcome.resources.memory_tier = plan_.memory.tier;
+    outcome.resources.memory_warned_after = memory_warned_after_;
+    for (std::size_t i = 0; i < pumps_.size(); ++i) {
+      outcome.streams.push_back(counts_of(stream_names_[i], *pumps_[i]));
+    }
+    return outcome;
+  }
+
+  void tell_observer(EventKind kind, const std::string& text) {
+    if (observer_ != nullptr) {
+      observer_->happened(
+          kind, [this] { return so_far(); }, text);
+      mind_observer();
+    }
+  }
+
+  // It may have a process now that it had not, and another deadline.
+  void mind_observer() {
+    if (const pid_t helper = observer_->helper(); helper != 0) {
+      foreign_.insert(helper);
+    }
+    observer_timer_.cancel();
+    const auto deadline = observer_->next_deadline();
+    if (!deadline || state_.phase == Phase::finished) {
+      return;
+    }
+    observer_timer_.expires_at(*deadline);
+    observer_timer_.async_wait([this](boost::system::error_code cancelled) {
+      if (!cancelled) {
+        observer_->tick(std::chrono::steady_clock::now(), [this] { return so_far(); });
+        mind_observer();
+      }
+    });
   }
 
   void tell(const Happening& happening) const {
@@ -488,7 +534,15 @@ class Supervisor {
     }
     for (; look.children == kernel::Children::one_dead; look = kernel::look_for_dead_child()) {
       const auto reaped = kernel::reap(look.pid);
-      if (!reaped || foreign_.erase(reaped->pid) > 0) {
+      if (!reaped) {
+        continue;
+      }
+      const bool foreign = foreign_.erase(reaped->pid) > 0;
+      if (observer_ != nullptr && observer_->reaped(reaped->pid, reaped->status)) {
+        mind_observer();
+        continue;
+      }
+      if (foreign) {
         continue;
       }
       memory_.add(reaped->usage);
@@ -511,7 +565,10 @@ class Supervisor {
       held = look.children == kernel::Children::alive && memory_has_run_out() && hold_group();
       ballast_.reset();
     }
-    const bool anybody_left = look.children == kernel::Children::alive && (foreign_.empty() || !tree().empty());
+    // While the main process is there, nobody needs to be counted.
+    const bool main_lives = !main_status && !state_.main_status;
+    const bool anybody_left =
+        look.children == kernel::Children::alive && (foreign_.empty() || main_lives || !tree().empty());
     if (main_status) {
       // Only now, with the dead out of the way, are those that are left the living.
       if (anybody_left) {
@@ -577,6 +634,7 @@ class Supervisor {
                      }
                    },
                    [&](const KillTree&) {
+                     spare_observer();
                      if (group_) {
                        group_->kill();  // at once, also who is being forked; the rest is for those who have left it
                      }
@@ -602,11 +660,28 @@ class Supervisor {
                    [&](const NameProcesses&) { largest_ = kernel::largest_of(tree(), kNamedProcesses); },
                    [&](const WarnMemory& one) {
                      memory_warned_after_ = std::chrono::steady_clock::now() - began_;
-                     plan_.say(fmt::format("warning: the job uses {} of memory{}", human_size(one.bytes), of_limit()));
+                     warn(fmt::format("the job uses {} of memory{}", human_size(one.bytes), of_limit()), "warning: ");
                    },
-                   [&](const Warn& one) { plan_.say(fmt::format("{} left", human_duration(one.left))); },
+                   [&](const Warn& one) { warn(fmt::format("{} left", human_duration(one.left)), ""); },
                },
                action);
+  }
+
+  void warn(const std::string& text, std::string_view prefix) {
+    plan_.say(std::string(prefix) + text);
+    tell_observer(EventKind::warning, text);
+  }
+
+  // Where one call would reach everybody in the namespace, a helper that must be spared is in the way: what forks
+  // faster than it can be looked at is worth more than what the helper carries.
+  void spare_observer() {
+    static constexpr int patience = 2;
+    if (observer_ == nullptr || kernel::own_pid() != 1 || ++kill_rounds_ <= patience) {
+      return;
+    }
+    if (const pid_t helper = observer_->helper(); helper != 0 && foreign_.erase(helper) > 0) {
+      observer_->sacrifice();
+    }
   }
 
   void measure_memory() {
@@ -668,7 +743,7 @@ class Supervisor {
     }
   }
 
-  StreamLog log_of(const std::string& name, const logs::Pump& pump) {
+  StreamLog counts_of(const std::string& name, const logs::Pump& pump) const {
     const logs::Counts& counts = pump.counts();
     StreamLog log;
     log.name = name;
@@ -681,6 +756,11 @@ class Supervisor {
     if (counts.failure != 0) {
       log.failure = system_error(counts.failure, name).message;
     }
+    return log;
+  }
+
+  StreamLog log_of(const std::string& name, const logs::Pump& pump) {
+    StreamLog log = counts_of(name, pump);
     logs::LastWords::Words words = words_.of(pump.stream());
     log.tail = std::move(words.text);
     log.tail_truncated = words.truncated;
@@ -725,6 +805,7 @@ class Supervisor {
     }
     timer_.cancel();
     second_look_.cancel();
+    observer_timer_.cancel();
   }
 
   boost::asio::io_context& loop_;
@@ -732,6 +813,7 @@ class Supervisor {
   const Policy& policy_;
   unsigned number_;
   const kernel::NotifySocket* notify_;
+  Observer* observer_;
   const kernel::SignalState& signals_;
   const kernel::Fd& signalfd_;
   stream_descriptor arrivals_;
@@ -744,6 +826,7 @@ class Supervisor {
   std::optional<kernel::WallTimer> wall_timer_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer second_look_;
+  boost::asio::steady_timer observer_timer_;
   JobControl control_;
   logs::LastWords words_;
   std::vector<std::string> stream_names_;
@@ -764,6 +847,7 @@ class Supervisor {
   std::optional<TimePoint> armed_for_;
   TimePoint began_;
   bool main_pid_noted_ = false;
+  int kill_rounds_ = 0;
   std::set<int> ignored_once_;
   pid_t job_ = 0;
   Outcome outcome_;
@@ -772,9 +856,9 @@ class Supervisor {
 }  // namespace
 
 Outcome run_attempt(const RunPlan& plan, const Policy& policy, unsigned number, const kernel::NotifySocket* notify,
-                    const kernel::SignalState& signals, const kernel::Fd& signalfd) {
+                    Observer* observer, const kernel::SignalState& signals, const kernel::Fd& signalfd) {
   boost::asio::io_context loop(1);  // outlives the supervisor, so that no handler outlives what it points to
-  return Supervisor(loop, plan, policy, number, notify, signals, signalfd).run();
+  return Supervisor(loop, plan, policy, number, notify, observer, signals, signalfd).run();
 }
 
 }  // namespace jobinit::supervise

@@ -10,8 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = fuzz::as_text(data, size);
   if (const auto request = deliver::decode_request(text)) {
     const auto again =
-        deliver::decode_request(deliver::encode_request(request->sinks, request->event, request->timeout));
-    fuzz::require(again && again->sinks == request->sinks && again->timeout == request->timeout &&
+        deliver::decode_request(deliver::encode_request(*request));
+    fuzz::require(again && again->sinks == request->sinks && again->tls == request->tls && again->timeout == request->timeout &&
                       again->event.report == request->event.report && again->event.kind == request->event.kind &&
                       again->event.time == request->event.time && again->event.id == request->event.id &&
                       again->event.text == request->event.text,
@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(line.find('\n') == line.size() - 1, "an answer is one line");
     const auto again = deliver::decode_answer(line);
     fuzz::require(again && again->sink == answer->sink && again->delivered == answer->delivered &&
-                      again->detail == answer->detail,
+                      again->detail == answer->detail && again->status == answer->status &&
+                      again->tries == answer->tries && again->took == answer->took,
                   "an answer can be sent on");
   }
   return 0;

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from hostile import Hostile
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("JI_BINARY", str(ROOT / "build" / "jobinit"))
 SANITIZED = "asan" in BINARY
@@ -119,3 +121,17 @@ def wait_for_line(stream, wanted):
         if line.strip() == wanted:
             return
     raise AssertionError(f"the job never said {wanted!r}")
+
+
+@pytest.fixture
+def hostile():
+    """hostile(script..., **options) -> a hostile.Hostile that runs until the end of the test."""
+    running = []
+
+    def run(*script, **options):
+        running.append(Hostile(*script, **options))
+        return running[-1]
+
+    yield run
+    for server in running:
+        server.close()

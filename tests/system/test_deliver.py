@@ -74,14 +74,14 @@ def gateway():
 
 
 def to(server, path="", user=""):
-    return f"pushgateway+http://{user}{server.address}{path}"
+    return f"pushgateway+http://{user}{server.address}{path}#on=finished"
 
 
 def test_delivered(jobinit, gateway):
     server = gateway(202)
     run = jobinit("--name", "nightly/import", "--report-to", to(server, "/customer/1001"), "--", "sh", "-c", "exit 3")
     assert run.code == 3
-    assert run.err.strip().endswith("2 reports delivered")
+    assert run.err.strip().endswith(", 2 reports delivered")
     (path, headers, body), = server.requests
     assert path == "/metrics/job@base64/" + base64.urlsafe_b64encode(b"nightly/import").decode() + "/customer/1001"
     assert headers["User-Agent"].startswith("jobinit/")
@@ -93,7 +93,7 @@ def test_what_may_pass_is_tried_again(jobinit, gateway, answers):
     server = gateway(*answers)
     run = jobinit("--report-timeout", "1m", "--report-to", to(server), "--", "true")
     assert (run.code, len(server.requests)) == (0, len(answers))
-    assert run.err.strip().endswith("2 reports delivered")
+    assert run.err.strip().endswith(", 2 reports delivered")
 
 
 @pytest.mark.parametrize("answer", [400, 401, 404, 302])
@@ -198,7 +198,7 @@ def test_the_job_cannot_read_credentials_from_our_command_line(jobinit, gateway,
     sink = to(gateway(202), user=f"importer:{PASSWORD}@")
     run = jobinit(*form.format(sink).split(), "--", *python("import os; print(open(f'/proc/{os.getppid()}/cmdline').read())"))
     assert b"hunter2" not in run.out and b"--report-to" in run.out
-    assert run.err.strip().endswith("2 reports delivered")
+    assert run.err.strip().endswith(", 2 reports delivered")
 
 
 def test_the_command_line_of_deliver_shows_no_credentials(start, gateway):
@@ -226,11 +226,11 @@ class TestTls:
         return server
 
     def sink(self, server):
-        return f"pushgateway+https://{server.address}"
+        return f"pushgateway+https://{server.address}#on=finished"
 
     def test_a_certificate_that_is_trusted(self, jobinit, secure, tmp_path):
         run = jobinit("--report-to", self.sink(secure), "--", "true", env=clean_env(SSL_CERT_FILE=f"{tmp_path}/cert.pem"))
-        assert run.err.strip().endswith("2 reports delivered"), run.err
+        assert run.err.strip().endswith(", 2 reports delivered"), run.err
         assert len(secure.requests) == 1
 
     def test_a_certificate_that_is_not(self, jobinit, secure):

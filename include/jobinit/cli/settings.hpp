@@ -112,6 +112,11 @@ struct Settings {
   std::vector<std::string> report_to;
   Duration report_timeout{};
   bool report_required = false;
+  Duration heartbeat{};  // 0: none
+  std::string ca_file;
+  std::string client_cert;
+  std::string client_key;
+  bool verbose = false;
   std::string state_dir;
   bool quiet = false;
 };

@@ -7,6 +7,7 @@
 #include "jobinit/cli/dropin.hpp"
 #include "jobinit/cli/resolve.hpp"
 #include "jobinit/commands/commands.hpp"
+#include "jobinit/deliver/deliver_process.hpp"
 #include "jobinit/deliver/sink.hpp"
 #include "jobinit/job/identity.hpp"
 #include "jobinit/job/job_file.hpp"
@@ -55,6 +56,12 @@ void check_command(Gathered& gathered);
 // Operands name the job, and are the strongest source, as any flag is. Returns where another command was given that is
 // now not used; empty: nowhere.
 std::string take_operands_as_command(Gathered& gathered);
+
+// How the deliver process is started, but for what concerns PID 1 itself.
+deliver::ProcessOptions process_options(const Gathered& gathered, std::span<const std::string> environment);
+
+// With --verbose: what became of these, on stderr.
+void tell_deliveries(const cli::Settings& settings, const std::vector<deliver::Delivery>& deliveries);
 
 // "jobinit: <text>" on stderr; never blocks for long, and not at all once the time that hurry() has set is there.
 void tell(const std::string& text);

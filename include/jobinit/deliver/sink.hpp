@@ -80,6 +80,7 @@ struct HttpRequest {
   std::optional<HmacSignature> hmac;
   // What the answer to a 2xx status says, for servers that may refuse with one; null: nobody asks. An error is final.
   Result<void> (*judge)(std::string_view answer) = nullptr;
+  std::vector<std::string> secrets;  // what of its body no message may repeat
 };
 
 // One datagram, sent once: nobody answers it.
@@ -131,9 +132,13 @@ std::string without_credentials(const Sink& sink, std::string_view text);
 
 // What became of one delivery.
 struct Delivery {
+  EventKind event = EventKind::finished;
   std::string sink;  // as shown
   bool delivered = false;
   std::string detail;  // why not; empty when it was
+  int status = 0;      // of the last HTTP answer; 0: there was none
+  unsigned tries = 0;  // 0: nobody knows
+  Duration took{};
 };
 
 // For sinks: a URL's host must be there, its credentials may be.

@@ -6,9 +6,10 @@
 
 namespace jobinit::supervise {
 
-// `policy` instead of the plan's: the timeout of the run has gone on since. `number` counts from 1. `notify` may be
-// null. Throws where the machine is exhausted; nothing of the job is left then.
+// `policy` instead of the plan's: the timeout of the run has gone on since. `number` counts from 1. `notify`
+// and `observer`, which stands for the plan's, may be null. Throws where the machine is exhausted; nothing of the job
+// is left then.
 Outcome run_attempt(const RunPlan& plan, const Policy& policy, unsigned number, const kernel::NotifySocket* notify,
-                    const kernel::SignalState& signals, const kernel::Fd& signalfd);
+                    Observer* observer, const kernel::SignalState& signals, const kernel::Fd& signalfd);
 
 }  // namespace jobinit::supervise

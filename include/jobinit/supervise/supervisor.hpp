@@ -10,6 +10,7 @@
 #include "jobinit/kernel/job_cgroup.hpp"
 #include "jobinit/logs/plan.hpp"
 #include "jobinit/supervise/launch.hpp"
+#include "jobinit/supervise/observer.hpp"
 #include "jobinit/supervise/outcome.hpp"
 #include "jobinit/supervise/retry.hpp"
 
@@ -30,6 +31,7 @@ struct RunPlan {
   std::function<void(const std::string&)> say = [](const std::string&) {
   };  // for people, while the run goes on; must not block
   std::function<void(const Outcome&)> on_failed_attempt = [](const Outcome&) {};  // before the wait for the next one
+  Observer* observer = nullptr;                                                   // may be null
   // What another init would do (cli/dropin.hpp).
   bool tells_job = true;                          // variables of ours in the job's environment
   bool passes_output = false;                     // the job has our stdout and stderr, and no log is seen
