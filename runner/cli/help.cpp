@@ -20,6 +20,8 @@ constexpr std::string_view kHead = R"(jobinit: the init for containers that run 
   jobinit explain [options]     show every setting and parameter, its value and where that came from
   jobinit deliver REPORT [options]
                                 send a saved report to its sinks (again)
+  jobinit deliver --spool FOLDER [options]
+                                send what could not be delivered before
   jobinit watch FOLDER [--once] [options]
                                 report runs that keep their state there (--state-dir) and died without a word
   jobinit schema report|job     print the JSON Schema of the report, or of the job file

@@ -4,6 +4,7 @@
 
 #include "jobinit/cli/help.hpp"
 #include "jobinit/commands/gather.hpp"
+#include "jobinit/commands/spooled.hpp"
 #include "jobinit/deliver/http.hpp"
 #include "jobinit/deliver/request.hpp"
 #include "jobinit/kernel/fd.hpp"
@@ -102,6 +103,30 @@ int deliver_saved(const Gathered& gathered, deliver::Environment environment) {
   return failed == 0 ? 0 : 1;
 }
 
+int deliver_spool(const Gathered& gathered, deliver::Environment environment) {
+  const cli::Settings& settings = gathered.resolved.settings;
+  const auto send_to = [&](const std::vector<std::size_t>& indexes, const deliver::Event& event) {
+    std::vector<Sink> sinks;
+    for (const std::size_t index : indexes) {
+      sinks.push_back(gathered.sinks[index]);
+    }
+    std::vector<std::size_t> failed;
+    send(sinks, event,
+         {settings.report_timeout, {settings.ca_file, settings.client_cert, settings.client_key}, environment},
+         [&](const Answer& answer) {
+           if (!answer.delivered) {
+             tell(fmt::format("report {} to {} not delivered: {}", event.id, sinks[answer.sink].shown, answer.detail));
+             failed.push_back(indexes[answer.sink]);
+           }
+         });
+    return failed;
+  };
+  return deliver_spooled(
+             gathered, settings.spool, [] { return true; }, send_to)
+             ? 0
+             : 1;
+}
+
 }  // namespace
 
 int deliver(const Invocation& invocation) {
@@ -124,8 +149,9 @@ int deliver(const Invocation& invocation) {
     if (gathered.arguments.operands.size() > 1) {
       gathered.problems.emplace_back("deliver: one report at a time");
     }
-    if (gathered.arguments.operands.empty()) {
-      gathered.problems.emplace_back("deliver: which report? Name its file, or -");
+    const bool spool = gathered.arguments.operands.empty() && !gathered.resolved.settings.spool.empty();
+    if (gathered.arguments.operands.empty() && !spool) {
+      gathered.problems.emplace_back("deliver: which report? Name its file, or -, or give --spool");
     }
     if (gathered.sinks.empty() && gathered.problems.empty()) {
       gathered.problems.emplace_back("deliver: where to? Give --report-to, or JOBINIT_REPORT_TO");
@@ -133,7 +159,10 @@ int deliver(const Invocation& invocation) {
     for (const std::string& problem : gathered.problems) {
       tell(problem);
     }
-    return gathered.problems.empty() ? deliver_saved(gathered, invocation.environment) : 125;
+    if (!gathered.problems.empty()) {
+      return 125;
+    }
+    return spool ? deliver_spool(gathered, invocation.environment) : deliver_saved(gathered, invocation.environment);
   } catch (const std::exception& failure) {
     tell(fmt::format("deliver: {}", failure.what()));
     return 125;

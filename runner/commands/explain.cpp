@@ -16,11 +16,10 @@ void mask_sinks(Gathered& gathered) {
   for (std::string& text : origin->second.texts) {
     const auto sink = deliver::parse_sink(text);
     const std::size_t scheme = text.find(':');
-    const std::size_t filter = text.rfind("#on=");
-    if (!sink) {
-      text = scheme == std::string::npos ? "***" : text.substr(0, scheme) + ":***";
+    if (sink) {
+      text = sink->shown;
     } else {
-      text = sink->shown + (filter == std::string::npos ? "" : " " + text.substr(filter + 1));
+      text = scheme == std::string::npos ? "***" : text.substr(0, scheme) + ":***";
     }
   }
 }

@@ -8,8 +8,10 @@
 #include "jobinit/commands/dropin.hpp"
 #include "jobinit/commands/gather.hpp"
 #include "jobinit/commands/lost.hpp"
+#include "jobinit/commands/spooled.hpp"
 #include "jobinit/deliver/courier.hpp"
 #include "jobinit/deliver/messenger.hpp"
+#include "jobinit/deliver/spool.hpp"
 #include "jobinit/deliver/state_dir.hpp"
 #include "jobinit/job/job_spec.hpp"
 #include "jobinit/kernel/fd.hpp"
@@ -338,6 +340,84 @@ class Run {
         .report_all(settings.state_dir, settings.report_timeout);
   }
 
+  // A disk is not waited for where the platform's SIGKILL is due.
+  static kernel::Durability durability(const Outcome& outcome) {
+    return outcome.platform_kill_at ? kernel::Durability::memory : kernel::Durability::disk;
+  }
+
+  // Into the spool, before it is sent.
+  void write_down(const deliver::Event& event, const Outcome& outcome) {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    const std::vector<std::string> sinks =
+        settings.spool.empty() ? std::vector<std::string>() : lacking(gathered_, event, {});
+    if (sinks.empty()) {
+      return;
+    }
+    auto spooled = deliver::SpooledReport::keep(settings.spool, event.report, sinks, durability(outcome));
+    if (!spooled) {
+      tell(fmt::format("warning: --spool: {}; what cannot be delivered now is lost", spooled.failure().message));
+      return;
+    }
+    spooled_ = std::move(*spooled);
+    if (const std::size_t dropped = deliver::cut_spool(settings.spool, settings.spool_size, event.id); dropped > 0) {
+      tell(fmt::format(
+          "warning: --spool: it was full (spool-size {}); the {} that {} dropped", human_size(settings.spool_size),
+          dropped == 1 ? "oldest report" : fmt::format("{} oldest reports", dropped), dropped == 1 ? "was" : "were"));
+    }
+  }
+
+  // What has arrived is no longer kept. Whether something still is.
+  bool cross_off(const deliver::Event& event, const std::vector<deliver::Delivery>& deliveries,
+                 const Outcome& outcome) {
+    if (!spooled_) {
+      return false;
+    }
+    const std::vector<std::string> names = lacking(gathered_, event, deliveries);
+    if (const auto settled = spooled_->settle(names, durability(outcome)); !settled) {
+      tell(fmt::format("warning: --spool: {}", settled.failure().message));
+    }
+    spooled_.reset();
+    if (!names.empty()) {
+      tell(fmt::format("the report is kept in {} for the next run", gathered_.resolved.settings.spool));
+    }
+    return !names.empty();
+  }
+
+  // Those that earlier runs could not deliver, when this run is told.
+  void deliver_older_reports(Outcome& outcome, const kernel::Fd& signalfd) {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (settings.spool.empty() || outcome.platform_kill_at || !signalfd) {
+      return;
+    }
+    const auto until = std::chrono::steady_clock::now() + settings.report_timeout;
+    deliver_spooled(
+        gathered_, settings.spool,
+        [&] { return !outcome.platform_kill_at && std::chrono::steady_clock::now() < until; },
+        [&](const std::vector<std::size_t>& indexes, const deliver::Event& event) {
+          deliver::CourierOptions options;
+          options.process = deliver_options();
+          options.timeout = until - std::chrono::steady_clock::now();
+          options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
+          options.after_stop = settings.report_reserve;
+          options.note = tell;
+          std::vector<deliver::Sink> sinks;
+          std::vector<std::string> texts;
+          for (const std::size_t index : indexes) {
+            sinks.push_back(gathered_.sinks[index]);
+            sinks.back().filter = {kAllEvents, {}};  // it was asked when the report was kept
+            texts.push_back(gathered_.sink_texts[index]);
+          }
+          const auto deliveries = deliver::deliver_all(sinks, texts, event, options, signals_, signalfd);
+          std::vector<std::size_t> failed;
+          for (std::size_t i = 0; i < indexes.size(); ++i) {
+            if (!deliveries[i].delivered) {
+              failed.push_back(indexes[i]);
+            }
+          }
+          return failed;
+        });
+  }
+
   // A signal that arrives when the job is over: a stop request says when the platform's SIGKILL is due.
   bool note_stop(Outcome& outcome, int signal) const {
     const supervise::Policy policy = make_ending_policy(gathered_.resolved.settings);
@@ -553,6 +633,7 @@ class Run {
     const bool wanted = !gathered_.sinks.empty() || !settings.after.empty() || state_;
     const report::Document document = wanted ? report::make_report(subject_, outcome) : report::Document();
     keep(document);
+    const deliver::Event event = deliver::finished_event(document);
     deliver::CourierOptions options;
     options.process = deliver_options();
     options.timeout = settings.report_timeout;
@@ -561,11 +642,12 @@ class Run {
     options.not_later_than = outcome.platform_kill_at;
     options.note = tell;
     options.before_network = [&](supervise::TimePoint until) {
+      write_down(event, outcome);
       settle_messenger(outcome, until, signalfd);
       return outcome.platform_kill_at;
     };
-    const auto deliveries = deliver::deliver_all(gathered_.sinks, gathered_.sink_texts,
-                                                 deliver::finished_event(document), options, signals_, signalfd);
+    const auto deliveries =
+        deliver::deliver_all(gathered_.sinks, gathered_.sink_texts, event, options, signals_, signalfd);
     tell_deliveries(settings, deliveries);
     for (const deliver::Delivery& delivery : deliveries) {
       if (!delivery.delivered && !settings.verbose) {
@@ -579,10 +661,14 @@ class Run {
     }
     const bool some_delivered =
         std::any_of(deliveries.begin(), deliveries.end(), [](const auto& one) { return one.delivered; });
-    if (state_ && (some_delivered || deliveries.empty())) {
+    const bool kept = cross_off(event, deliveries, outcome);
+    if (state_ && (some_delivered || deliveries.empty() || kept)) {
       state_->drop();
     }
     report_lost_runs(outcome, signalfd);
+    if (lacking(gathered_, event, deliveries).empty()) {  // else the network is down, and stays so for older ones
+      deliver_older_reports(outcome, signalfd);
+    }
     state_.reset();  // undelivered, it is the next one's to tell
     run_after(outcome, document, signalfd);
     let_readers_finish(outcome);
@@ -648,6 +734,7 @@ class Run {
   Gathered gathered_;
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
+  std::optional<deliver::SpooledReport> spooled_;
   mutable std::optional<deliver::Messenger> messenger_;  // the plan that is made of us tells it
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it

@@ -72,6 +72,7 @@ void Messenger::launch(const Waiting& next) {
     return;
   }
   process_ = std::move(*process);
+  under_way_.event.report = nullptr;  // the process has it; what is kept here is kept as long as the job runs
   kills_ = 0;
   deadline_ = std::chrono::steady_clock::now() + options_.timeout + kKillMargin;
 }

@@ -73,6 +73,14 @@ Result<void> remove_file(const std::string& path) {
   return {};
 }
 
+std::optional<std::uint64_t> file_size(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
 std::optional<std::string> file_identity(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {

@@ -9,12 +9,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace jobinit;
   const std::string_view text = fuzz::as_text(data, size);
   if (const auto request = deliver::decode_request(text)) {
-    const auto again =
-        deliver::decode_request(deliver::encode_request(*request));
-    fuzz::require(again && again->sinks == request->sinks && again->tls == request->tls && again->timeout == request->timeout &&
-                      again->event.report == request->event.report && again->event.kind == request->event.kind &&
-                      again->event.time == request->event.time && again->event.id == request->event.id &&
-                      again->event.text == request->event.text,
+    const auto again = deliver::decode_request(deliver::encode_request(*request));
+    fuzz::require(again && again->sinks == request->sinks && again->tls == request->tls &&
+                      again->timeout == request->timeout && again->event.report == request->event.report &&
+                      again->event.kind == request->event.kind && again->event.time == request->event.time &&
+                      again->event.id == request->event.id && again->event.text == request->event.text,
                   "a request can be sent on");
   }
   if (const auto answer = deliver::decode_answer(text)) {

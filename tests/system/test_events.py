@@ -51,8 +51,9 @@ def test_heartbeats_until_the_end(start, hostile):
     server.wait_for(lambda requests: len(requests) >= 3)
     let_end(process)
     events = server.events()
-    assert events[:3] == ["heartbeat-1", "heartbeat-2", "heartbeat-3"]
     assert events.count("finished") == 1 and events[-1] == "finished"
+    numbers = [int(event.removeprefix("heartbeat-")) for event in events[:-1]]
+    assert numbers[0] == 1 and numbers == sorted(set(numbers)), "one that found another on its way was followed by a newer one"
 
 
 def test_a_heartbeat_that_nobody_can_use_is_told(jobinit):
@@ -124,9 +125,9 @@ def test_one_whose_process_is_killed_is_told_and_the_run_goes_on(start, hostile)
     process = start("--report-to", to(server, "started,finished"), "--", *WAITS, **STDIN)
     server.wait_for(lambda requests: len(requests) == 1)
     helper = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "deliver --request"], capture_output=True, text=True, check=True)
-    os.kill(int(helper.stdout), signal.SIGSEGV)
+    os.kill(int(helper.stdout), signal.SIGKILL)
     for line in process.stderr:
-        if b"the process that delivers was killed by SIGSEGV" in line:
+        if b"the process that delivers was killed by SIGKILL" in line:
             break
     let_end(process)
     assert process.returncode == 0
@@ -148,11 +149,12 @@ def test_a_filter_that_makes_no_sense_is_refused(jobinit, sink):
     assert "its filter (#on=)" in run.err
 
 
-def test_explain_shows_what_a_sink_is_told_and_nothing_secret():
+def test_explain_shows_sinks_and_nothing_secret():
     def explain(sink):
         return subprocess.run([BINARY, "explain", "--report-to", sink], env=clean_env(), capture_output=True, text=True,
                               timeout=HANG, check=False).stdout
 
-    assert "pushgateway+http://***@host/region/eu on=failed" in explain("pushgateway+http://me:s3cret@host/region/eu#on=failed")
+    assert "pushgateway+http://***@host/region/eu " in explain("pushgateway+http://me:s3cret@host/region/eu#on=failed")
+    assert "s3cret" not in explain("slack+https://host/services/s3cret#on=failed")
     for mistyped in ("slakc+https://host/services/s3cret", "s3cret", "pushgatway+http:s3cret"):
         assert "s3cret" not in explain(mistyped)

@@ -30,7 +30,7 @@ auto everything(const Settings& settings) {
                retries, retry_on, retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout,
                success_codes, exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
                memory_per_process, pids, oom_score_adj, tail, tail_lines, report_to, report_timeout, report_required,
-               heartbeat, ca_file, client_cert, client_key, verbose, state_dir, quiet] = settings;
+               heartbeat, ca_file, client_cert, client_key, verbose, state_dir, spool, spool_size, quiet] = settings;
   return std::tuple(command, job_file, name, params, params_file, params_env, params_to, index, count, user, group,
                     chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear, env_keep, timeout, deadline,
                     attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog, warn_before, notify, forward,
@@ -39,7 +39,7 @@ auto everything(const Settings& settings) {
                     before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory, memory_tier,
                     memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail,
                     tail_lines, report_to, report_timeout, report_required, heartbeat, ca_file, client_cert, client_key,
-                    verbose, state_dir, quiet);
+                    verbose, state_dir, spool, spool_size, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }

@@ -118,6 +118,8 @@ struct Settings {
   std::string client_key;
   bool verbose = false;
   std::string state_dir;
+  std::string spool;
+  std::uint64_t spool_size = 0;  // bytes
   bool quiet = false;
 };
 

@@ -1,6 +1,7 @@
 // Locks that fall with the process that holds them, and folders that are watched.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ Result<std::vector<std::string>> list_folder(const std::string& path);
 
 // Missing is no error.
 Result<void> remove_file(const std::string& path);
+
+// In bytes; nullopt where there is none.
+std::optional<std::uint64_t> file_size(const std::string& path);
 
 // "device:inode": whether a path still leads to the same file; nullopt where there is none.
 std::optional<std::string> file_identity(const std::string& path);
