@@ -18,7 +18,7 @@ build_packages=(
 )
 # What the unit and system tests need on top.
 test_packages=(
-  libgtest-dev libgmock-dev python3 python3-pytest python3-jsonschema
+  libgtest-dev libgmock-dev python3 python3-pytest python3-jsonschema python3-botocore
   strace util-linux procps clang-format clang-tidy
   tini dumb-init catatonit
 )

@@ -49,7 +49,12 @@ Sinks
   webhook+https://URL           any request, made of ${...} from the report
   cloudevents+https://URL       CloudEvents 1.0
   otlp+http(s)://HOST[:PORT]  otlp:                a span, metrics and the log's tail, by OpenTelemetry
+  statsd://HOST[:PORT]  dogstatsd://HOST[:PORT]  dogstatsd:  (or +unix:///SOCKET)
+                                metrics by datagrams; with dogstatsd tags, a service check and events
   emf:[NAMESPACE]               metrics for CloudWatch, as a line on stdout
+  stepfunctions:[VARIABLE]      the end of a task, with the token that is in VARIABLE (TASK_TOKEN)
+  eventbridge:[BUS]  sns:TOPIC-ARN
+                                an event, or a message, by AWS
 
 Exit codes
   the job's own; 128+N when signal N killed it; 124 timeout; 137 out of memory, or killed after the stop signal's grace;

@@ -1,10 +1,12 @@
 """Every sink with a server on the other side: what arrives of a success, a failure and a timeout, and that no message shows
 a credential."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.server
 import json
+import socket
 import threading
 import time
 import urllib.parse
@@ -58,7 +60,7 @@ def server():
     server.requests = []
     server.answer = lambda request: (200, b"OK")
     server.address = f"127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
@@ -251,6 +253,122 @@ def test_otlp_what_the_collector_drops_is_told(jobinit, server):
     assert "not delivered: the collector accepted only a part: too long" in run.err
 
 
+# What tells the start, as (method, path, what else).
+STARTS = {
+    "healthchecks": ("healthchecks+http://{}/key/nightly", lambda one: one.path == "/key/nightly/start"),
+    "cronitor": ("cronitor+http://{}/p/key/nightly", lambda one: one.query["state"] == "run"),
+    "sentry": ("sentry+http://key@{}/42", lambda one: one.json["status"] == "in_progress"),
+    "slack": ("slack+http://{}/hook#on=started,finished", lambda one: "nightly has started on" in one.json["text"]),
+    "webhook": ("webhook+http://{}/hook#on=started,finished", lambda one: one.json["event"] == "started"),
+    "cloudevents": ("cloudevents+http://{}/", lambda one: one.json["type"] == "dev.jobinit.run.started"),
+    "otlp": ("otlp+http://{}#signals=metrics", lambda one: b"jobinit.job.success" not in one.body),
+    "pushgateway": ("pushgateway+http://{}#method=put",
+                    lambda one: one.method == "POST" and b"jobinit_job_running 1\n" in one.body),
+    "eventbridge": ("eventbridge:", lambda one: one.json["Entries"][0]["DetailType"] == "Job Run Started"),
+}
+
+
+@pytest.mark.parametrize("sink, is_start", STARTS.values(), ids=STARTS)
+def test_the_start_comes_first_and_the_end_once(ended, server, sink, is_start):
+    ended(sink.format(server.address), AWS_REGION="r", AWS_ENDPOINT_URL=f"http://{server.address}",
+          AWS_ACCESS_KEY_ID="id", AWS_SECRET_ACCESS_KEY="key")
+    assert [is_start(one) for one in server.requests] == [True, False]
+
+
+def test_pushgateway_put_and_delete(ended, server):
+    ended(f"pushgateway+http://importer:hunter2@{server.address}/region/eu#method=put&delete=success&on=finished")
+    pushed = last(server)
+    assert (pushed.method, pushed.path) == ("DELETE" if ended.code == 0 else "PUT", "/metrics/job/nightly/region/eu")
+    assert pushed.headers["Authorization"] == "Basic " + base64.b64encode(b"importer:hunter2").decode()
+    assert (b"jobinit_job_last_failure_timestamp_seconds" in pushed.body) == (ended.code != 0)
+
+
+class Datagrams:
+    """Reads StatsD as Datadog documents it ("Datagram Format and Shell Usage")."""
+
+    def __init__(self, received):
+        self.metrics, self.checks, self.events = {}, [], []
+        for line in b"\n".join(received).decode().split("\n"):
+            if line.startswith("_e{"):
+                sizes, _, rest = line[3:].partition("}:")
+                title, text = (int(size) for size in sizes.split(","))
+                raw = rest.encode()
+                fields = raw[title + 1 + text:].decode().split("|")[1:]
+                self.events.append((raw[:title].decode(), raw[title + 1:title + 1 + text].decode(),
+                                    {field.partition(":")[0]: field.partition(":")[2] for field in fields}))
+            elif line.startswith("_sc|"):
+                _, name, status, *fields = line.split("|")
+                self.checks.append((name, int(status), {field.split(":")[0]: field for field in fields}))
+            else:
+                name, _, rest = line.partition(":")
+                value, kind, *fields = rest.split("|")
+                assert kind in ("c", "g", "ms")
+                tags = [field[1:].split(",") for field in fields if field.startswith("#")]
+                self.metrics.setdefault(name, []).append((float(value), kind, tags[0] if tags else []))
+
+
+@pytest.fixture(params=["udp", "unix"])
+def statsd(request, tmp_path):
+    """(where to send to, a function that gives all datagrams so far)."""
+    if request.param == "udp":
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        place = f"://127.0.0.1:{listener.getsockname()[1]}"
+    else:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listener.bind(str(tmp_path / "dsd.socket"))
+        place = f"+unix://{tmp_path}/dsd.socket"
+    listener.setblocking(False)
+
+    def received():
+        datagrams = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                datagrams.append(listener.recv(65536))
+        return datagrams
+
+    with listener:
+        yield place, received
+
+
+def test_statsd(ended, statsd):
+    place, received = statsd
+    run = ended(f"statsd{place}")
+    datagrams = received()
+    assert all(len(one) <= 1432 for one in datagrams) or place.startswith("+unix")
+    read = Datagrams(datagrams)
+    job = "jobinit.job.nightly"
+    assert [value for value, _, _ in read.metrics[f"{job}.running"]] == [1, 0]
+    assert read.metrics[f"{job}.ended.{ended.cause}"] == [(1, "c", [])]
+    assert read.metrics[f"{job}.duration"] == [(round(run.report["times"]["duration_seconds"] * 1000), "ms", [])]
+    assert read.metrics[f"{job}.exit_code"] == [(ended.code, "g", [])]
+    assert not read.checks and not read.events
+
+
+def test_dogstatsd(ended, statsd):
+    place, received = statsd
+    run = ended(f"dogstatsd{place}#tags=team:data", DD_ENV="test")
+    read = Datagrams(received())
+    (value, kind, tags), = read.metrics["jobinit.job.ended"]
+    assert (value, kind) == (1, "c")
+    assert {"job:nightly", "env:test", "team:data", f"cause:{ended.cause}"} <= set(tags)
+    (name, status, fields), = read.checks
+    assert (name, status) == ("jobinit.job.status", 0 if ended.code == 0 else 2)
+    assert fields["m"] == "m:" + run.report["outcome"]["summary"]
+    (title, text, fields), = read.events
+    assert title == run.report["outcome"]["summary"]
+    assert text.endswith("\\nlast words\\n")
+    assert fields["t"] == ("success" if ended.code == 0 else "error")
+
+
+def test_dogstatsd_where_the_environment_says(jobinit, statsd):
+    place, received = statsd
+    url = "udp" + place if place.startswith(":") else place[1:]
+    run = jobinit("--report-to", "dogstatsd:", "--", "true", env=clean_env(DD_DOGSTATSD_URL=url))
+    assert run.err.strip().endswith("2 reports delivered"), run.err
+    assert "jobinit.job.ended" in Datagrams(received()).metrics
+
+
 # Where each kind of sink carries its credential.
 CREDENTIALS = {
     "healthchecks": "healthchecks+http://{}/hunter2-key/nightly",
@@ -263,6 +381,7 @@ CREDENTIALS = {
     "webhook, query": "webhook+http://{}/hooks?token=hunter2-token",
     "webhook, header": "webhook+http://{}/hooks#header=Authorization:hunter2-token",
     "otlp": "otlp+http://user:hunter2pw@{}",
+    "pushgateway": "pushgateway+http://importer:hunter2pw@{}/region/eu",
     "cloudevents": "cloudevents+http://user:hunter2pw@{}/broker?token=hunter2-token",
 }
 

@@ -136,6 +136,30 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"an event of no use", "file:/run/report.json#on=heartbeat", "names heartbeat, of which file has no use"}),
     test::kRowName);
 
+// As people write them, and as they mistype them; the same as in tests/fuzz/sink_fuzzer.cpp.
+TEST(Sinks, NoKindShowsAPassword) {
+  for (const SinkKind* kind : sink_kinds()) {
+    if (!kind->network()) {
+      continue;
+    }
+    for (const std::string_view scheme : kind->schemes) {
+      for (const std::string& text :
+           {fmt::format("{}://user:s3cret@host/a/b", scheme), fmt::format("{}://host/a/b?token=s3cret", scheme),
+            fmt::format("{}://host/a/b#token=s3cret", scheme), fmt::format("{}://user:x/s3cret@host/a/b", scheme),
+            fmt::format("{}://user:x#s3cret@host/a/b", scheme), fmt::format("{}:/user:s3cret@host/a/b", scheme),
+            fmt::format("{}:user:s3cret@host/a/b", scheme),
+            fmt::format("{}://user:s3cret@host/a/b", scheme.substr(1))}) {
+        const auto sink = parse_sink(text);
+        EXPECT_THAT(sink ? sink->shown : sink.failure().message, Not(HasSubstr("s3cret"))) << text;
+      }
+      if (kind->secret_path) {
+        const auto sink = parse_sink(fmt::format("{}://host/p/s3cret/x", scheme));
+        EXPECT_THAT(sink ? sink->shown : sink.failure().message, Not(HasSubstr("s3cret"))) << scheme;
+      }
+    }
+  }
+}
+
 TEST(Sinks, MessagesNeverRepeatSecrets) {
   for (const char* text : {
            "s3cret",                                      // the whole value in the wrong variable

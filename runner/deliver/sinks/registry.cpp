@@ -24,6 +24,10 @@ constexpr std::array kKinds{
     &webhook_sink,
     &cloudevents_sink,
     &otlp_sink,
+    &statsd_sink,
+    &stepfunctions_sink,
+    &eventbridge_sink,
+    &sns_sink,
     &emf_sink,
 };
 

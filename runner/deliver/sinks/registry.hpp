@@ -23,6 +23,10 @@ extern const SinkKind cronitor_sink;
 extern const SinkKind sentry_sink;
 extern const SinkKind cloudevents_sink;
 extern const SinkKind otlp_sink;
+extern const SinkKind statsd_sink;
+extern const SinkKind stepfunctions_sink;
+extern const SinkKind eventbridge_sink;
+extern const SinkKind sns_sink;
 extern const SinkKind emf_sink;
 
 }  // namespace jobinit::deliver
