@@ -38,6 +38,12 @@ std::vector<std::string> contradictions(const Settings& settings, std::chrono::s
   if (settings.memory_per_process > 0 && settings.limit.contains("data")) {
     problems.emplace_back("memory-per-process: it is the same as --limit data=..., which is given too; keep one");
   }
+  if (settings.log_file.empty() && settings.log_file_only) {
+    problems.emplace_back("log-file-only: there is no --log-file, and the log would go nowhere");
+  }
+  if (settings.log_file.empty() && settings.log_rotate.bytes > 0) {
+    problems.emplace_back("log-rotate: there is no --log-file to rotate");
+  }
   if (settings.retry_backoff > settings.retry_backoff_max) {
     problems.push_back(fmt::format("retry-backoff: {} is more than --retry-backoff-max ({})",
                                    human_duration(settings.retry_backoff), human_duration(settings.retry_backoff_max)));

@@ -234,6 +234,62 @@ Result<void> assign_retries(Settings& settings, std::string_view text) {
   return {};
 }
 
+Result<void> parse(std::string_view text, LogOverflow& into) {
+  static constexpr std::array<std::string_view, 2> names{"block", "drop"};
+  return parse_choice(text, names, into);
+}
+
+// "100Mx5"
+Result<void> parse(std::string_view text, LogRotation& into) {
+  static constexpr std::int64_t most = 1000;
+  const std::size_t times = text.rfind('x');
+  if (times == std::string_view::npos) {
+    return error("\"{}\" is not of the form 100Mx5: how large a file may become, and how many older ones are kept",
+                 text);
+  }
+  const auto size = parse_size(text.substr(0, times));
+  const auto kept = parse_integer(text.substr(times + 1), 1, most);
+  if (!size) {
+    return size.failure();
+  }
+  if (!kept) {
+    return kept.failure();
+  }
+  if (*size == 0) {
+    return error("\"{}\": a file of 0 bytes holds no log", text);
+  }
+  into = {.bytes = *size, .kept = static_cast<unsigned>(*kept)};
+  return {};
+}
+
+// "1000/s" are lines, "1M/s" bytes.
+Result<void> parse(std::string_view text, LogRate& into) {
+  static constexpr std::string_view a_second = "/s";
+  static constexpr std::int64_t most = 1'000'000'000;
+  const std::string_view rate = trim(text);
+  if (!rate.ends_with(a_second)) {
+    return error("\"{}\" is not of the form 1000/s (lines) or 1M/s (bytes)", text);
+  }
+  const std::string_view amount = rate.substr(0, rate.size() - a_second.size());
+  if (amount.find_first_not_of("0123456789") == std::string_view::npos) {
+    const auto lines = parse_integer(amount, 1, most);
+    if (!lines) {
+      return lines.failure();
+    }
+    into.lines = static_cast<std::uint64_t>(*lines);
+    return {};
+  }
+  const auto bytes = parse_size(amount);
+  if (!bytes) {
+    return bytes.failure();
+  }
+  if (*bytes == 0) {
+    return error("\"{}\" would let nothing through", text);
+  }
+  into.bytes = *bytes;
+  return {};
+}
+
 Result<void> assign_tail_lines(Settings& settings, std::string_view text) {
   static constexpr std::int64_t most = 1'000'000'000;
   const auto value = parse_integer(text, 0, most);
@@ -801,6 +857,47 @@ constexpr std::array kTable{
             .help = "and how many lines at most; 0: no limit but that of --tail",
             .assign = assign_tail_lines,
             .clear = clear<&Settings::tail_lines>},
+    Setting{.flag = "log-file",
+            .placeholder = "PATH",
+            .default_value = "",
+            .section = Section::logs,
+            .help = "write the log to this file too, at its end",
+            .assign = assign<&Settings::log_file>,
+            .clear = clear<&Settings::log_file>},
+    Setting{.flag = "log-file-only",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::logs,
+            .help = "write it to --log-file alone, and not to stdout and stderr",
+            .assign = assign<&Settings::log_file_only>,
+            .clear = clear<&Settings::log_file_only>},
+    Setting{
+        .flag = "log-rotate",
+        .placeholder = "SIZExCOUNT",
+        .default_value = "",
+        .section = Section::logs,
+        .help = "how large --log-file may become, and how many older ones are kept as PATH.1 and so on, e.g. 100Mx5",
+        .assign = assign<&Settings::log_rotate>,
+        .clear = clear<&Settings::log_rotate>},
+    Setting{.flag = "log-overflow",
+            .placeholder = "OVERFLOW",
+            .default_value = "block",
+            .section = Section::logs,
+            .help =
+                "what becomes of output that the log's reader does not take in time: block (the job waits), drop (it "
+                "is left out, counted and told)",
+            .assign = assign<&Settings::log_overflow>,
+            .clear = clear<&Settings::log_overflow>},
+    Setting{.flag = "log-rate",
+            .placeholder = "RATE,...",
+            .default_value = "",
+            .section = Section::logs,
+            .help =
+                "how much of each stream is let through: lines (1000/s), bytes (1M/s) or both; what is beyond is left "
+                "out, counted and told",
+            .repeatable = true,
+            .assign = assign<&Settings::log_rate>,
+            .clear = clear<&Settings::log_rate>},
     Setting{.flag = "report-to",
             .placeholder = "SINK",
             .default_value = "",

@@ -3,19 +3,27 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <span>
 
+#include "jobinit/cli/table.hpp"
 #include "jobinit/kernel/fd.hpp"
 #include "jobinit/kernel/terminal.hpp"
 
 namespace jobinit::commands {
 namespace {
 
-// These look at the job's output, so that it has to come by.
-constexpr std::array<std::string_view, 3> kOfTheLog{"tail", "tail-lines", "idle-timeout"};
-
 bool is_asked_for(const Gathered& gathered, std::string_view flag) {
   const auto origin = gathered.resolved.origin.find(flag);
   return origin != gathered.resolved.origin.end() && origin->second.source >= cli::Source::job_file;
+}
+
+// So that the job's output has to come by.
+bool looks_at_output(const Gathered& gathered) {
+  const std::span<const cli::Setting> table = cli::settings_table();
+  return std::any_of(table.begin(), table.end(), [&](const cli::Setting& setting) {
+    const bool of_the_log = setting.section == cli::Section::logs || setting.flag == "idle-timeout";
+    return of_the_log && is_asked_for(gathered, setting.flag);
+  });
 }
 
 void find_terminal(const cli::Habits& habits, supervise::LaunchOptions& launch) {
@@ -57,8 +65,7 @@ void adapt(const Gathered& gathered, supervise::RunPlan& plan) {
   plan.policy.patient = !is_asked_for(gathered, "stop-grace");
   plan.policy.farewell = habits.farewell;
   plan.tells_job = drop_in.asked;
-  plan.passes_output = std::none_of(kOfTheLog.begin(), kOfTheLog.end(),
-                                    [&](std::string_view flag) { return is_asked_for(gathered, flag); });
+  plan.passes_output = !looks_at_output(gathered);
   plan.leaves_folder = habits.leaves_folder && !drop_in.asked;  // a report's path may be a relative one
   plan.closes_descriptors = habits.closes_descriptors;
   plan.suspends_on = habits.suspends_on;

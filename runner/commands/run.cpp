@@ -156,6 +156,7 @@ class Run {
     take_parameters(gathered_, invocation_.environment);
     check_settings();
     check_length();
+    open_log_file();
     be_spared();
     plan_memory();
     subject_ = {kernel::make_uuid_v7(),
@@ -266,6 +267,22 @@ class Run {
       gathered_.problems.emplace_back("cpu-timeout: without /proc nobody knows how much CPU time the job has used");
     }
     check_command(gathered_);
+  }
+
+  // A log that was asked for and cannot be kept is a refusal; what happens to it later is told, and no more.
+  void open_log_file() {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    if (settings.log_file.empty() || !gathered_.problems.empty()) {
+      return;
+    }
+    auto file = logs::LogFile::open(settings.log_file, settings.log_rotate, [](const std::string& problem) {
+      tell_at_once(fmt::format("log-file: {}; the job runs on", problem));
+    });
+    if (file) {
+      log_file_.emplace(std::move(*file));
+    } else {
+      gathered_.problems.push_back("log-file: " + file.failure().message);
+    }
   }
 
   // A safety net: what goes wrong with it is told, and does not keep the job from running.
@@ -554,6 +571,10 @@ class Run {
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
     plan.log.tail = {.bytes = settings.tail, .lines = settings.tail_lines};
+    plan.log.rate = settings.log_rate;
+    plan.log.overflow = settings.log_overflow;
+    plan.log.file = log_file_ ? &*log_file_ : nullptr;
+    plan.log.only_to_file = settings.log_file_only;
     if (!settings.quiet) {
       plan.say = tell_at_once;
     }
@@ -736,6 +757,7 @@ class Run {
   std::optional<deliver::KeptState> state_;
   std::optional<deliver::SpooledReport> spooled_;
   mutable std::optional<deliver::Messenger> messenger_;  // the plan that is made of us tells it
+  mutable std::optional<logs::LogFile> log_file_;        // written to while the run is const
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;

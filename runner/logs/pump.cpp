@@ -17,8 +17,11 @@ constexpr std::size_t kBufferSize = 65536;  // as much as a pipe holds by defaul
 // A stream that fills its pipe is moved by the kernel from then on, and the pipes are widened: fewer turns. It is read
 // again when there has been little to move for some turns.
 constexpr std::size_t kMuch = kBufferSize / 2;
+constexpr unsigned kFullReads = 4;
 constexpr std::size_t kLittle = kBufferSize / 4;
 constexpr unsigned kCalmTurns = 16;
+// What may wait for the reader before anything is dropped.
+constexpr std::size_t kDropBuffer = 16 * kBufferSize;
 constexpr std::size_t kWidePipe = 8 * kBufferSize;
 // So much is done before the loop has its turn, so that a job that never stops writing cannot keep it from clocks and
 // signals.
@@ -40,31 +43,37 @@ std::size_t count_lines(std::span<const char> bytes) {
 
 }  // namespace
 
-Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, kernel::Output output, Stages stages, LastWords& words,
-           Calls calls)
+Pump::Pump(boost::asio::io_context& loop, kernel::Fd pipe, Way way, LastWords& words, Calls calls)
     : input_(loop),
       pipe_(std::move(pipe)),
-      output_(std::move(output)),
-      stages_(std::move(stages)),
+      output_(std::move(way.output)),
+      file_(way.file),
+      stages_(std::move(way.stages)),
       words_(words),
       stream_(words.add_stream()),
       calls_(std::move(calls)),
       inlet_(kBufferSize) {
   // "Killed" is what a shell says when there is no memory left: to take that in must not need any.
   inlet_.touch(1);
-  if (output_.pollable() >= 0) {
+  if (output_ && output_->pollable() >= 0) {
     writable_.emplace(loop);
   }
+  drops_ = way.overflow == LogOverflow::drop && writable_;
   if (stages_.filter) {
     filter_.emplace(*stages_.filter, kBufferSize);
   }
   if (stages_.format) {
     format_.emplace(*stages_.format, 2 * kBufferSize);
   }
-  if (!stages_.raw()) {
+  if (drops_ || !way.rate.none()) {
+    const std::size_t size = drops_ ? kDropBuffer : kBufferSize;
+    gate_.emplace(way.rate, drops_ ? LogOverflow::drop : LogOverflow::block, size);
+    gated_.emplace(*gate_, size);
+  }
+  if (!stages_.raw() || gate_) {
     timer_.emplace(loop);
   }
-  may_convey_ = stages_.raw() && output_.can_move();
+  may_convey_ = stages_.raw() && !gate_ && file_ == nullptr && output_ && output_->can_move();
 }
 
 Pump::~Pump() { take_back(); }
@@ -74,7 +83,7 @@ bool Pump::watch() {
   boost::system::error_code failure;
   input_.assign(pipe_.get(), failure);
   if (!failure && writable_) {
-    writable_->assign(output_.pollable(), failure);
+    writable_->assign(output_->pollable(), failure);
   }
   return !failure;
 }
@@ -96,12 +105,14 @@ void Pump::wait_for_input() {
 }
 
 void Pump::wait_for_output() {
-  waiting_ = true;
+  if (std::exchange(blocked_, true)) {
+    return;
+  }
   writable_->async_wait(stream_descriptor::wait_read, [this](boost::system::error_code failure) {
     if (failure || done_) {
       return;
     }
-    waiting_ = false;
+    blocked_ = false;
     go_on();
   });
 }
@@ -109,7 +120,7 @@ void Pump::wait_for_output() {
 // A stage that holds something back wants to be asked again.
 void Pump::wait_for_time() {
   std::optional<std::chrono::steady_clock::time_point> until;
-  for (const auto* stage : {&filter_, &format_}) {
+  for (const auto* stage : {&filter_, &gated_, &format_}) {
     if (*stage && (*stage)->hold_until && (!until || *(*stage)->hold_until < *until)) {
       until = (*stage)->hold_until;
     }
@@ -130,7 +141,7 @@ void Pump::go_on() {
   // When the job is gone, what it left in the pipe is taken at once, and no more than that: a stranger may hold the
   // pipe and write on.
   for (unsigned turn = 0; turn < kTurns || finishing_; ++turn) {
-    if (done_ || waiting_) {
+    if (done_ || waits_for_reader()) {
       return;
     }
     const Turn did = take_turn();
@@ -158,7 +169,7 @@ void Pump::tell_of_progress() {
 }
 
 Pump::Turn Pump::take_turn() {
-  if (!pass_on(ended_)) {
+  if (is_held_up(ended_)) {
     return Turn::waits;
   }
   if (ended_) {
@@ -168,7 +179,7 @@ Pump::Turn Pump::take_turn() {
     ended_ = true;
     return Turn::moved;
   }
-  const std::size_t there = may_convey_ && (conveying_ || last_read_full_) ? see_how_much() : 0;
+  const std::size_t there = may_convey_ && (conveying_ || full_reads_ > 0) ? see_how_much() : 0;
   return conveying_ && there > 0 ? convey(there) : carry();
 }
 
@@ -177,11 +188,11 @@ std::size_t Pump::see_how_much() {
   if (finishing_) {
     there = std::min(there, last_bytes_);
   }
-  if (!conveying_ && there >= kMuch) {
+  if (!conveying_ && (there >= kMuch || full_reads_ >= kFullReads)) {
     conveying_ = true;
     calm_ = 0;
     kernel::widen_pipe(pipe_, kWidePipe);
-    output_.widen(kWidePipe);
+    output_->widen(kWidePipe);
   } else if (conveying_ && there < kLittle) {
     conveying_ = ++calm_ < kCalmTurns;
     if (!conveying_) {
@@ -203,7 +214,7 @@ Pump::Turn Pump::convey(std::size_t there) {
   if (!conveying_) {
     return Turn::moved;
   }
-  const kernel::Output::Moved moved = output_.move_from(pipe_, unseen ? there - words_.capacity() : noted_);
+  const kernel::Output::Moved moved = output_->move_from(pipe_, unseen ? there - words_.capacity() : noted_);
   if (moved.failed != 0) {
     may_convey_ = conveying_ = false;  // write() knows another way, or tells what is wrong
     return Turn::moved;
@@ -232,10 +243,10 @@ Pump::Turn Pump::carry() {
   if (got.would_block) {
     return Turn::moved_all;
   }
-  last_read_full_ = got.bytes == kBufferSize;
+  full_reads_ = got.bytes == kBufferSize ? full_reads_ + 1 : 0;
   take_in(inlet_.room().first(got.bytes));
   inlet_.put(got.bytes);
-  if (!pass_on(false)) {
+  if (is_held_up(false)) {
     return Turn::waits;
   }
   return got.bytes < most ? Turn::moved_all : Turn::moved;
@@ -265,28 +276,46 @@ void Pump::take_in(std::span<const char> bytes) {
 }
 
 Buffer& Pump::outlet() {
-  if (format_) {
-    return format_->out;
+  for (auto* stage : {&format_, &gated_, &filter_}) {
+    if (*stage) {
+      return (*stage)->out;
+    }
   }
-  return filter_ ? filter_->out : inlet_;
+  return inlet_;
+}
+
+bool Pump::is_held_up(bool last) {
+  if (pass_on(last)) {
+    return false;
+  }
+  wait_for_output();
+  return !drops_ || last;
 }
 
 bool Pump::pass_on(bool last) {
   for (;;) {
-    if (!write(outlet())) {
-      return false;
-    }
-    if (stages_.raw()) {
-      settled_ = counts_.bytes;
-      return true;
+    const bool written = write(outlet());
+    if (!timer_) {  // there are no stages
+      settled_ = written ? counts_.bytes : settled_;
+      return written;
     }
     const Instant now{std::chrono::system_clock::now(), std::chrono::steady_clock::now()};
-    const bool filtered = filter_ && run(*filter_, inlet_, last, now);
-    const bool all_filtered = last && (!filter_ || filter_->done);
-    const bool formatted = format_ && run(*format_, filter_ ? filter_->out : inlet_, all_filtered, now);
-    if (!filtered && !formatted) {
-      settled_ = counts_.bytes;
-      return true;
+    Buffer* from = &inlet_;
+    bool ends = last;
+    bool got_on = false;
+    for (auto* stage : {&filter_, &gated_, &format_}) {
+      if (*stage) {
+        got_on = (stage == &gated_ ? run_gate(*from, ends, now) : run(**stage, *from, ends, now)) || got_on;
+        from = &(*stage)->out;
+        ends = (*stage)->done;
+      }
+    }
+    if (!got_on) {
+      settled_ = written ? counts_.bytes : settled_;
+      return written;
+    }
+    if (!written && !drops_) {
+      return false;
     }
   }
 }
@@ -309,14 +338,72 @@ bool Pump::run(Stage& stage, Buffer& from, bool last, const Instant& now) {
   return got_on || stage.done;
 }
 
+bool Pump::run_gate(Buffer& from, bool last, const Instant& now) {
+  if (gated_->done) {
+    return false;
+  }
+  if (!gate_->note().empty()) {
+    return tell_of_loss(now);
+  }
+  gated_->out.compact();
+  const Transform::Step step = gate_->step(from.content(), gated_->out.room(), now, last);
+  from.take(step.taken);
+  gated_->out.put(step.made);
+  gated_->hold_until = step.hold_until;
+  gated_->done = last && from.empty() && step.made == 0 && !gate_->owes_note();
+  return step.taken > 0 || step.made > 0 || !gate_->note().empty() || gated_->done;
+}
+
+// In its place: all that was let through before has been formatted, or written.
+bool Pump::tell_of_loss(const Instant& now) {
+  if (!gated_->out.empty()) {
+    return false;
+  }
+  if (format_) {
+    const std::size_t made = stages_.format->note(gate_->note(), format_->out.room(), now);
+    if (made == 0 && !format_->out.empty()) {
+      return false;
+    }
+    format_->out.put(made);
+  } else {
+    const std::string_view note = gate_->note();
+    const std::span<char> room = gated_->out.room();
+    std::copy(note.begin(), note.end(), room.begin());
+    room[note.size()] = '\n';
+    gated_->out.put(note.size() + 1);
+  }
+  gate_->told();
+  return true;
+}
+
+// Once, however often it takes until the output has it too.
+void Pump::write_to_file(Buffer& buffer) {
+  const std::span<const char> fresh = buffer.content().subspan(filed_);
+  const std::uint64_t dropped_before = file_->dropped();
+  file_->write(fresh);
+  filed_ += fresh.size();
+  if (!output_) {
+    counts_.dropped += file_->dropped() - dropped_before;
+    filed_ = 0;
+    buffer.clear();
+  }
+}
+
 bool Pump::write(Buffer& buffer) {
+  if (file_ != nullptr && !buffer.empty()) {
+    write_to_file(buffer);
+  }
+  if (blocked_) {
+    return buffer.empty();
+  }
   while (!buffer.empty()) {
     if (output_failed_) {
       drop(buffer);
       return true;
     }
-    const kernel::Output::Written written = output_.write(buffer.content());
+    const kernel::Output::Written written = output_->write(buffer.content());
     buffer.take(written.bytes);
+    filed_ -= std::min(filed_, written.bytes);
     progress_ = progress_ || (finishing_ && written.bytes > 0);
     if (written.failed != 0 || (written.would_block && !writable_)) {
       fail(written.failed != 0 ? written.failed : EAGAIN);
@@ -342,7 +429,17 @@ void Pump::fail(int failure) {
 void Pump::drop(Buffer& buffer) {
   counts_.dropped += stages_.raw() ? buffer.content().size() : counts_.bytes - settled_;
   settled_ = counts_.bytes;
+  filed_ = 0;
   buffer.clear();
+}
+
+Counts Pump::counts() const {
+  Counts counts = counts_;
+  if (gate_) {
+    counts.dropped += gate_->dropped();
+    counts.suppressed = gate_->suppressed();
+  }
+  return counts;
 }
 
 void Pump::finish() {
@@ -384,7 +481,7 @@ void Pump::end() {
     return;
   }
   done_ = true;
-  waiting_ = false;
+  blocked_ = false;
   take_back();
   pipe_.reset();
   calls_.on_change();

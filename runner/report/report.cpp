@@ -247,6 +247,7 @@ Document stream_object(const supervise::StreamLog& stream) {
   part["bytes"] = stream.bytes;
   part["lines"] = or_null(stream.lines);
   part["dropped_bytes"] = stream.dropped;
+  part["suppressed_bytes"] = stream.suppressed;
   part["error"] = stream.failure.empty() ? Document(nullptr) : Document(stream.failure);
   part["first_output_seconds"] = seconds_or_null(stream.first_after);
   part["tail"] = valid_utf8(stream.tail);
@@ -260,6 +261,14 @@ Document logs_part(const Outcome& outcome) {
   part["streams"] = Document::object();
   for (const supervise::StreamLog& stream : outcome.streams) {
     part["streams"][stream.name] = stream_object(stream);
+  }
+  part["file"] = nullptr;
+  if (const auto& file = outcome.log_file) {
+    part["file"] = {{"path", valid_utf8(file->path)},
+                    {"bytes", file->bytes},
+                    {"dropped_bytes", file->dropped},
+                    {"rotations", file->rotations},
+                    {"error", file->failure.empty() ? Document(nullptr) : Document(valid_utf8(file->failure))}};
   }
   part["tail"] = valid_utf8(outcome.tail);
   part["tail_truncated"] = outcome.tail_truncated;

@@ -36,6 +36,7 @@ Resources merge(const Resources& a, Resources b) {
 void merge(StreamLog& later, const StreamLog& earlier) {
   later.bytes += earlier.bytes;
   later.dropped += earlier.dropped;
+  later.suppressed += earlier.suppressed;
   later.lines = later.lines && earlier.lines ? std::optional(*later.lines + *earlier.lines) : std::nullopt;
   later.failure = later.failure.empty() ? earlier.failure : later.failure;
 }

@@ -437,10 +437,12 @@ class Supervisor {
     feed(said);
   }
 
-  // A terminal is handed to the job as it is; everything else goes through a pipe of ours.
+  // A terminal is handed to the job as it is, unless somebody has to see what is written there; everything else goes
+  // through a pipe of ours.
   void open_streams(LaunchOptions& launch_options, std::vector<kernel::Fd>& write_ends) {
     // 2>&1: one pipe for both, or the order between the two is lost.
-    const bool together = kernel::same_file(1, 2) && !kernel::is_terminal(1);
+    const bool to_one_file = plan_.log.only_to_file && plan_.log.stages("output").raw();
+    const bool together = to_one_file || (kernel::same_file(1, 2) && !is_handed_over(1, "output"));
     add_stream(together ? "output" : "stdout", 1, launch_options.stdout_fd, write_ends);
     if (together) {
       launch_options.stderr_fd = launch_options.stdout_fd == 1 ? 2 : launch_options.stdout_fd;
@@ -449,17 +451,30 @@ class Supervisor {
     }
   }
 
+  bool is_handed_over(int fd, const char* name) const {
+    return kernel::is_terminal(fd) && plan_.log.file == nullptr && plan_.log.rate.none() &&
+           plan_.log.stages(name).raw();
+  }
+
   void add_stream(const char* name, int fd, int& job_fd, std::vector<kernel::Fd>& write_ends) {
-    if (kernel::is_terminal(fd)) {
+    if (is_handed_over(fd, name)) {
       return;
     }
     auto pipe = kernel::make_pipe();
-    auto output = kernel::Output::open(fd);
-    if (!pipe || !output) {
+    logs::Pump::Way way;
+    way.file = plan_.log.file;
+    way.stages = plan_.log.stages(name);
+    way.rate = plan_.log.rate;
+    way.overflow = plan_.log.overflow;
+    if (!plan_.log.only_to_file) {
+      auto output = kernel::Output::open(fd);
+      way.output = output ? std::optional(std::move(*output)) : std::nullopt;
+    }
+    if (!pipe || (!way.output && !plan_.log.only_to_file)) {
       return;
     }  // out of descriptors: the job writes there itself, as under any other init
     auto pump = std::make_unique<logs::Pump>(
-        loop_, std::move(pipe->read), std::move(*output), plan_.log.stages(name), words_,
+        loop_, std::move(pipe->read), std::move(way), words_,
         logs::Pump::Calls{.on_change = [this] { on_logs(); },
                           .on_failure =
                               [this, name](int failure) {
@@ -744,11 +759,12 @@ class Supervisor {
   }
 
   StreamLog counts_of(const std::string& name, const logs::Pump& pump) const {
-    const logs::Counts& counts = pump.counts();
+    const logs::Counts counts = pump.counts();
     StreamLog log;
     log.name = name;
     log.bytes = counts.bytes;
     log.dropped = counts.dropped;
+    log.suppressed = counts.suppressed;
     log.lines = counts.lines;
     if (counts.first_at) {
       log.first_after = *counts.first_at - began_;
@@ -792,6 +808,9 @@ class Supervisor {
     for (std::size_t i = 0; i < pumps_.size(); ++i) {
       pumps_[i]->abandon();
       outcome_.streams.push_back(log_of(stream_names_[i], *pumps_[i]));
+    }
+    if (const logs::LogFile* file = plan_.log.file; file != nullptr) {
+      outcome_.log_file = {file->path(), file->written(), file->dropped(), file->rotations(), file->problem()};
     }
     logs::LastWords::Words words = words_.all();
     outcome_.tail = std::move(words.text);

@@ -1,6 +1,7 @@
 """Every byte, in order; a reader that is slow, stuck or gone never gets in the way."""
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -359,3 +360,123 @@ def test_the_last_words_that_nobody_read(start, tmp_path):
     assert stream["bytes"] == written * 100
     process.stdout.flush()
     assert len(process.stdout.read()) == stream["bytes"] - stream["dropped_bytes"]
+
+
+# ---- dropping, files, rates --------------------------------------------------------------------------------------------
+
+NOTE = re.compile(rb"jobinit: (\d+) bytes \((\d+) lines\) of output (dropped|suppressed)\n")
+
+
+def test_dropping_counts_what_is_missing(start, tmp_path):
+    """Nobody reads until the job, which would never have ended otherwise, has ended."""
+    job = ("import os,sys\n"
+           "for i in range(0, 500000, 1000): os.write(1, b''.join(b'line %d\\n' % j for j in range(i, i + 1000)))\n"
+           "open(sys.argv[1], 'w').close()")
+    process = start("--log-overflow", "drop", "--quiet", "--drain-timeout", "10s", "--", *python(job, tmp_path / "done"))
+    deadline = time.monotonic() + HANG
+    while not (tmp_path / "done").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "done").exists(), "the job was held up"
+    out = process.stdout.read()
+    assert process.wait(HANG) == 0
+    everything = b"".join(b"line %d\n" % i for i in range(500000))
+    stream = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    notes = NOTE.findall(out)
+    assert notes and {kind for _, _, kind in notes} == {b"dropped"}
+    assert sum(int(size) for size, _, _ in notes) == stream["dropped_bytes"] > 0
+    rest = NOTE.sub(b"", out)
+    assert len(rest) == len(everything) - stream["dropped_bytes"] and stream["bytes"] == len(everything)
+    assert rest.count(b"\n") == 500000 - sum(int(lines) for _, lines, _ in notes) and stream["lines"] == 500000
+    begin = NOTE.search(out).start()
+    assert out[:begin] == everything[:begin]
+
+
+def test_a_timeout_while_output_is_dropped(start, tmp_path):
+    process = start("--log-overflow", "drop", "--timeout", "500ms", "--stop-grace", "0", "--drain-timeout", "100ms", "--", "yes")
+    assert process.wait(HANG) == 124
+    stream = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    assert stream["bytes"] > 10_000_000 and stream["dropped_bytes"] > stream["bytes"] - 3_000_000
+
+
+def test_a_reader_that_is_stopped(tmp_path):
+    """A log driver under SIGSTOP: the limit acts; and when it goes on it gets what was written."""
+    reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    reader.send_signal(signal.SIGSTOP)
+    process = subprocess.Popen([BINARY, "--report-to", f"file:{tmp_path}/report.json", "--quiet", "--timeout", "500ms",
+                                "--stop-grace", "0", "--drain-timeout", "100ms", "--", "yes"],
+                               stdout=reader.stdin, env=clean_env())
+    reader.stdin.close()
+    assert process.wait(HANG) == 124
+    reader.send_signal(signal.SIGCONT)
+    out = reader.stdout.read()
+    reader.wait(HANG)
+    stream = read_report(tmp_path)["logs"]["streams"]["stdout"]
+    assert len(out) == stream["bytes"] - stream["dropped_bytes"]
+    assert out == b"y\n" * (len(out) // 2)
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_a_log_file_with_rotation(jobinit, tmp_path, only):
+    log = tmp_path / "job.log"
+    run = jobinit("--log-file", log, "--log-rotate", "100000x1000", *(["--log-file-only"] if only else []), "--quiet", "--",
+                  *python("import os\nfor i in range(100000): os.write(1 + i % 2, b'%d\\n' % i)"))
+    assert run.code == 0
+    parts = sorted(tmp_path.glob("job.log.*"), key=lambda path: -int(path.suffix[1:])) + [log]
+    everything = b"".join(part.read_bytes() for part in parts)
+    numbers = list(map(int, everything.split()))
+    if only:  # one pipe for both
+        assert numbers == list(range(100000))
+        assert run.out == b"" and run.err == ""
+    else:
+        assert [n for n in numbers if n % 2 == 0] == list(range(0, 100000, 2))
+        assert [n for n in numbers if n % 2 == 1] == list(range(1, 100000, 2))
+        assert run.out.split() == [b"%d" % n for n in range(0, 100000, 2)]
+    assert all(part.stat().st_size <= 100000 for part in parts)
+    assert all(part.read_bytes().endswith(b"\n") for part in parts)
+    file = run.report["logs"]["file"]
+    assert file == {"path": str(log), "bytes": len(everything), "dropped_bytes": 0, "rotations": len(parts) - 1, "error": None}
+
+
+def test_a_log_file_that_cannot_be_opened_is_refused(jobinit, tmp_path):
+    run = jobinit("--log-file", tmp_path / "no" / "log", "--", "touch", tmp_path / "ran")
+    assert run.code == 125 and run.cause == "rejected" and not (tmp_path / "ran").exists()
+    assert run.report["outcome"]["problems"] == [f"log-file: {tmp_path}/no/log: No such file or directory"]
+
+
+def can_mount():
+    return can_unshare() and subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).returncode == 0
+
+
+@pytest.mark.parametrize("where", ["log file", "stdout"])
+def test_a_full_disk(tmp_path, where):
+    if not can_mount():
+        pytest.skip("needs root and unshare(1), to mount a small tmpfs")
+    sink = "--log-file /mnt/log --log-file-only" if where == "log file" else ""
+    script = (f'mount -t tmpfs -o size=1m none /mnt || exit 99; cd "$1"; shift; '
+              f'"$0" --report-to file:report.json --quiet {sink} -- "$@" > {"/mnt/log" if where == "stdout" else "/dev/null"}; '
+              "code=$?; wc -c < /mnt/log > kept; exit $code")
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, BINARY, tmp_path, "sh", "-c",
+                           "head -c 3000000 /dev/zero; exit 7"], env=clean_env(), timeout=HANG, stderr=subprocess.PIPE)
+    assert done.returncode == 7
+    logs = read_report(tmp_path)["logs"]
+    name, stream = next(iter(logs["streams"].items()))
+    kept = int((tmp_path / "kept").read_text())
+    assert kept + stream["dropped_bytes"] == stream["bytes"] == 3000000
+    if where == "log file":
+        assert logs["file"]["error"] == "/mnt/log: No space left on device" and logs["file"]["dropped_bytes"] == 3000000 - kept
+        assert done.stderr.count(b"No space left on device") == 1
+    else:
+        assert stream["error"] == "stdout: No space left on device"
+
+
+def test_a_rate(jobinit):
+    run = jobinit("--log-rate", "100/s", "--quiet", "--", "seq", "1", "100000")
+    stream = run.report["logs"]["streams"]["stdout"]
+    notes = NOTE.findall(run.out)
+    assert notes and {kind for _, _, kind in notes} == {b"suppressed"}
+    assert sum(int(size) for size, _, _ in notes) == stream["suppressed_bytes"] and stream["dropped_bytes"] == 0
+    rest = NOTE.sub(b"", run.out)
+    assert len(rest) + stream["suppressed_bytes"] == stream["bytes"]
+    assert rest.startswith(b"1\n2\n3\n")
+    assert rest.count(b"\n") % 100 == 0 and rest.count(b"\n") + sum(int(lines) for _, lines, _ in notes) == 100000
+    assert run.report["logs"]["tail"].endswith("99999\n100000\n")

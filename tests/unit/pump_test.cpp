@@ -98,6 +98,13 @@ struct Flow {
   explicit Flow(std::size_t tail) : words({.bytes = tail}) {}
 
   void run(Stages stages, kernel::Output output) {
+    Pump::Way way;
+    way.output = std::move(output);
+    way.stages = std::move(stages);
+    run(std::move(way));
+  }
+
+  void run(Pump::Way way) {
     auto job = kernel::make_pipe();
     ASSERT_TRUE(job);
     std::thread writer([&, end = std::move(job->write)] {
@@ -110,7 +117,7 @@ struct Flow {
       }
     });
     boost::asio::io_context loop(1);
-    Pump pump(loop, std::move(job->read), std::move(output), std::move(stages), words,
+    Pump pump(loop, std::move(job->read), std::move(way), words,
               {.on_change = [&] { ++changes; }, .on_failure = [&](int failure) { failures.push_back(failure); }});
     ASSERT_TRUE(pump.watch());
     pump.start();
@@ -227,7 +234,10 @@ TEST(Pump, AsksForWhatWasHeldBack) {
   Stages stages;
   stages.filter = std::make_unique<WholeLines>(std::chrono::milliseconds(20));
   int changes = 0;
-  Pump pump(loop, std::move(job->read), std::move(*opened), std::move(stages), words,
+  Pump::Way way;
+  way.output = std::move(*opened);
+  way.stages = std::move(stages);
+  Pump pump(loop, std::move(job->read), std::move(way), words,
             {.on_change = [&] { ++changes; }, .on_failure = [](int) {}});
   ASSERT_TRUE(pump.watch());
   pump.start();
@@ -292,6 +302,102 @@ TEST(Pump, AFullDiskIsToldOnceAndCounted) {
   }
 }
 
+// A reader that stands still while the job writes on: what is missing is told where it is missing, to the byte.
+TEST(Pump, DropsWhatNobodyReadsInTime) {
+  Ends sink = pipe_ends();
+  auto opened = kernel::Output::open(sink.write.get());
+  ASSERT_TRUE(opened);
+  sink.write.reset();
+  auto job = kernel::make_pipe();
+  ASSERT_TRUE(job);
+  LastWords words({.bytes = 100});
+  boost::asio::io_context loop(1);
+  Pump::Way way;
+  way.output = std::move(*opened);
+  way.overflow = LogOverflow::drop;
+  std::optional<Pump> pump;
+  pump.emplace(loop, std::move(job->read), std::move(way), words,
+               Pump::Calls{.on_change = [] {}, .on_failure = [](int) {}});
+  ASSERT_TRUE(pump->watch());
+  pump->start();
+  std::string sent;
+  std::size_t lines = 0;
+  const auto send = [&](std::size_t bytes) {
+    std::string block;
+    while (block.size() < bytes) {
+      block += fmt::format("line {}\n", lines++);
+    }
+    sent += block;
+    std::thread writer([&] {
+      for (std::size_t at = 0; at < block.size();) {
+        const ssize_t written = ::write(job->write.get(), block.data() + at, block.size() - at);
+        ASSERT_GT(written, 0);
+        at += static_cast<std::size_t>(written);
+      }
+    });
+    while (pump->counts().bytes < sent.size()) {
+      loop.restart();
+      loop.run_one();
+    }
+    writer.join();
+  };
+  send(5'000'000);  // far more than fits anywhere, and the job is never held up
+  EXPECT_FALSE(pump->waits_for_reader());
+  EXPECT_GT(pump->counts().dropped, 0U);
+  std::string output;
+  std::thread reader([&] { output = read_to_end(sink.read); });
+  send(1000);
+  job->write.reset();
+  while (!pump->done()) {
+    loop.restart();
+    loop.run_one();
+  }
+  const Counts counts = pump->counts();
+  pump.reset();  // and with it the pipe's last writing end
+  reader.join();
+  EXPECT_TRUE(words.all().text == sent.substr(sent.size() - 100));
+  EXPECT_EQ(counts.lines, lines);
+  const std::string note = fmt::format("jobinit: {} bytes (", counts.dropped);
+  const std::size_t told = output.find(note);
+  ASSERT_NE(told, std::string::npos) << note;
+  EXPECT_TRUE(output.substr(0, told) == sent.substr(0, told));
+  const std::size_t after = output.find('\n', told) + 1;
+  EXPECT_TRUE(output.substr(after) == sent.substr(told + counts.dropped));
+}
+
+TEST(Pump, WritesToAFileBesideTheOutputOrInstead) {
+  std::mt19937 random(6);  // NOLINT(cert-msc32-c,cert-msc51-cpp)
+  for (const bool beside : {true, false}) {
+    test::TemporaryFolder folder;
+    auto file = LogFile::open(folder / "log", {.bytes = 1'000'000, .kept = 100});
+    ASSERT_TRUE(file);
+    Flow flow(100);
+    flow.input = random_bytes(random, 3'000'000);
+    Pump::Way way;
+    way.file = &*file;
+    std::string output;
+    Ends ends = pipe_ends();
+    std::thread reader([&] { output = read_to_end(ends.read, 3000); });
+    if (beside) {
+      auto opened = kernel::Output::open(ends.write.get());
+      ASSERT_TRUE(opened);
+      way.output = std::move(*opened);
+    }
+    ends.write.reset();
+    flow.run(std::move(way));
+    reader.join();
+    EXPECT_TRUE(output == (beside ? flow.input : ""));
+    std::string filed;
+    for (int i = 100; i >= 0; --i) {
+      const std::string path = i == 0 ? folder / "log" : folder / fmt::format("log.{}", i);
+      filed += std::filesystem::exists(path) ? test::content_of(path) : "";
+    }
+    EXPECT_TRUE(filed == flow.input);
+    EXPECT_EQ(flow.counts.dropped, 0U);
+    EXPECT_GE(file->rotations(), 2U);
+  }
+}
+
 // What the job left in its pipe while nobody read belongs to its last words, and is counted.
 TEST(Pump, AbandonedStillKnowsTheLastWords) {
   Ends sink = pipe_ends();
@@ -302,7 +408,9 @@ TEST(Pump, AbandonedStillKnowsTheLastWords) {
   ASSERT_EQ(::fcntl(job->write.get(), F_SETFL, O_NONBLOCK), 0);
   LastWords words({.bytes = 1000});
   boost::asio::io_context loop(1);
-  Pump pump(loop, std::move(job->read), std::move(*opened), {}, words, {.on_change = [] {}, .on_failure = [](int) {}});
+  Pump::Way way;
+  way.output = std::move(*opened);
+  Pump pump(loop, std::move(job->read), std::move(way), words, {.on_change = [] {}, .on_failure = [](int) {}});
   ASSERT_TRUE(pump.watch());
   pump.start();
   std::mt19937 random(5);  // NOLINT(cert-msc32-c,cert-msc51-cpp)

@@ -41,10 +41,12 @@ TEST(Report, HasEverythingInItsPlace) {
                "warned_after_seconds": 27.0,
                "largest_processes": [{"pid": 28, "name": "python3", "bytes": 29}, {"pid": 30, "name": "sh", "bytes": 31}]},
     "logs": {"captured": true,
-             "streams": {"stdout": {"bytes": 1000, "lines": 20, "dropped_bytes": 0, "error": null,
+             "streams": {"stdout": {"bytes": 1000, "lines": 20, "dropped_bytes": 0, "suppressed_bytes": 0, "error": null,
                                     "first_output_seconds": 0.25, "tail": "wrote 17 rows\n", "tail_truncated": false},
-                         "stderr": {"bytes": 200, "lines": null, "dropped_bytes": 7, "error": "stderr: Broken pipe",
+                         "stderr": {"bytes": 200, "lines": null, "dropped_bytes": 7, "suppressed_bytes": 9, "error": "stderr: Broken pipe",
                                     "first_output_seconds": null, "tail": "", "tail_truncated": true}},
+             "file": {"path": "/logs/import.log", "bytes": 1100, "dropped_bytes": 3, "rotations": 2,
+                      "error": "/logs/import.log: No space left on device"},
              "tail": "reading feed\nwrote 17 rows\n", "tail_truncated": false},
     "processes": {"reaped": 4, "leftover": 2, "killed": 1, "unkillable": false}
   })");

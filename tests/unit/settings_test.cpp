@@ -29,17 +29,18 @@ auto everything(const Settings& settings) {
                leftovers, stop_signal, stop_grace, report_reserve, leftover_grace, drain_timeout, parent_death_signal,
                retries, retry_on, retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout,
                success_codes, exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
-               memory_per_process, pids, oom_score_adj, tail, tail_lines, report_to, report_timeout, report_required,
-               heartbeat, ca_file, client_cert, client_key, verbose, state_dir, spool, spool_size, quiet] = settings;
-  return std::tuple(command, job_file, name, params, params_file, params_env, params_to, index, count, user, group,
-                    chdir, umask, nice, limit, no_new_privs, drop_caps, env_clear, env_keep, timeout, deadline,
-                    attempt_timeout, start_timeout, idle_timeout, cpu_timeout, watchdog, warn_before, notify, forward,
-                    rewrite_signal, leftovers, stop_signal.number, stop_grace, report_reserve, leftover_grace,
-                    drain_timeout, parent_death_signal, retries, retry_on, retry_backoff, retry_backoff_max, before,
-                    before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory, memory_tier,
-                    memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail,
-                    tail_lines, report_to, report_timeout, report_required, heartbeat, ca_file, client_cert, client_key,
-                    verbose, state_dir, spool, spool_size, quiet);
+               memory_per_process, pids, oom_score_adj, tail, tail_lines, log_file, log_rotate, log_file_only,
+               log_overflow, log_rate, report_to, report_timeout, report_required, heartbeat, ca_file, client_cert,
+               client_key, verbose, state_dir, spool, spool_size, quiet] = settings;
+  return std::tuple(
+      command, job_file, name, params, params_file, params_env, params_to, index, count, user, group, chdir, umask,
+      nice, limit, no_new_privs, drop_caps, env_clear, env_keep, timeout, deadline, attempt_timeout, start_timeout,
+      idle_timeout, cpu_timeout, watchdog, warn_before, notify, forward, rewrite_signal, leftovers, stop_signal.number,
+      stop_grace, report_reserve, leftover_grace, drain_timeout, parent_death_signal, retries, retry_on, retry_backoff,
+      retry_backoff_max, before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory,
+      memory_tier, memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail,
+      tail_lines, log_file, log_rotate, log_file_only, log_overflow, log_rate, report_to, report_timeout,
+      report_required, heartbeat, ca_file, client_cert, client_key, verbose, state_dir, spool, spool_size, quiet);
 }
 
 bool same(const Settings& a, const Settings& b) { return everything(a) == everything(b); }
@@ -77,6 +78,10 @@ constexpr std::array kSamples{
     Samples{"TIER", {"cgroup", "guard", "off", "guard"}, "cgroups"},
     Samples{"ACTION", {"kill", "signal=USR1", "signal=10", "kill"}, "signal=NOT"},
     Samples{"PROCESSES", {"1", "2000", "4194304", "3"}, "4194305"},
+    Samples{"PATH", {"/a.log", "/b c", "d", "/e,f"}, nullptr},
+    Samples{"SIZExCOUNT", {"100Mx5", "1x1", "2Gix1000", "4096x3"}, "100M"},
+    Samples{"OVERFLOW", {"drop", "drop", "drop", "drop"}, "block,drop"},
+    Samples{"RATE,...", {"1000/s,1M/s", "1/s", "2K/s", "3/s"}, "1000"},
     Samples{"LINES", {"1", "200", "1000000000", "3"}, "many"},
     Samples{"SINK", {"file:/a,b stderr:", "stdout:", "file:/c", "file:/d"}, nullptr},
     Samples{"WHOM", {"child", "none", "child", "none"}, "children"},

@@ -157,6 +157,8 @@ inline supervise::Outcome sample_outcome() {
   outcome.streams[0].tail = "wrote 17 rows\n";
   outcome.streams[1].failure = "stderr: Broken pipe";
   outcome.streams[1].tail_truncated = true;
+  outcome.streams[1].suppressed = 9;
+  outcome.log_file = {"/logs/import.log", 1100, 3, 2, "/logs/import.log: No space left on device"};
   outcome.tail = "reading feed\nwrote 17 rows\n";
   outcome.reaped = 4;
   outcome.leftover = 2;

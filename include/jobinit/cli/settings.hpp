@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "jobinit/base/choices.hpp"
+#include "jobinit/base/log_limits.hpp"
 #include "jobinit/base/moment.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/cli/launch.hpp"
@@ -108,6 +109,11 @@ struct Settings {
   // Logs.
   std::uint64_t tail = 0;        // bytes
   std::uint64_t tail_lines = 0;  // 0: no limit
+  std::string log_file;
+  LogRotation log_rotate;
+  bool log_file_only = false;
+  LogOverflow log_overflow = LogOverflow::block;
+  LogRate log_rate;
   // Report.
   std::vector<std::string> report_to;
   Duration report_timeout{};

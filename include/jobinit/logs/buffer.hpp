@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 
 #include "jobinit/kernel/pages.hpp"
@@ -23,6 +24,14 @@ class Buffer {
     }
   }
   void clear() { from_ = to_ = 0; }
+  // Makes room at the back of what has been taken at the front, if that is much.
+  void compact() {
+    if (from_ >= pages_.span().size() / 2) {
+      std::memmove(pages_.span().data(), content().data(), to_ - from_);
+      to_ -= from_;
+      from_ = 0;
+    }
+  }
   // See kernel::Pages.
   void touch(std::size_t bytes) { pages_.touch(bytes); }
 

@@ -85,11 +85,21 @@ struct StreamLog {
   std::string name;                     // "stdout", "stderr", or "output" when both went to the same place
   std::uint64_t bytes = 0;              // read from the job
   std::uint64_t dropped = 0;            // of those, never written
+  std::uint64_t suppressed = 0;         // beyond the rate
   std::optional<std::uint64_t> lines;   // line ends; nullopt: some passed unread
   std::optional<Duration> first_after;  // from the start to the first byte
   std::string failure;                  // why some could not be written; empty: all could
   std::string tail;
   bool tail_truncated = false;
+};
+
+// --log-file, over all attempts.
+struct LogFileUse {
+  std::string path;
+  std::uint64_t bytes = 0;    // written
+  std::uint64_t dropped = 0;  // bytes
+  std::uint64_t rotations = 0;
+  std::string failure;  // the first thing that went wrong
 };
 
 // One of several goes at a job.
@@ -121,7 +131,8 @@ struct Outcome {
   Duration duration{};
   Resources resources;
   std::vector<StreamLog> streams;  // empty when the job had jobinit's own stdout and stderr
-  std::string tail;                // of all streams, in the order they were read
+  std::optional<LogFileUse> log_file;
+  std::string tail;  // of all streams, in the order they were read
   bool tail_truncated = false;
   std::uint64_t reaped = 0;    // orphans, the main process not counted
   std::uint64_t leftover = 0;  // processes that were alive when the main process ended
