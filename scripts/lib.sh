@@ -34,7 +34,7 @@ fuzz_packages=(clang-14 clang libclang-rt-14-dev)
 # What the peers' own tests need on top.
 peer_packages=(tini dumb-init catatonit gcc libc6-dev python3 python3-pytest python3-py python3-psutil python3-prctl)
 # What the benchmarks need on top.
-bench_packages=(tini dumb-init catatonit libbenchmark-dev python3)
+bench_packages=(tini dumb-init catatonit s6 libbenchmark-dev python3)
 
 missing_packages() {
   local package

@@ -1,5 +1,7 @@
 #include "jobinit/cli/check.hpp"
 
+#include <algorithm>
+
 namespace jobinit::cli {
 namespace {
 
@@ -19,6 +21,16 @@ void check_warnings(const Settings& settings, std::vector<std::string>& problems
       problems.push_back(fmt::format("warn-before: {} is not less than --{} ({}), so that there would be no warning",
                                      human_duration(longest), name, human_duration(limit)));
     }
+  }
+}
+
+void check_log(const Settings& settings, std::vector<std::string>& problems) {
+  const std::vector<LogField>& fields = settings.log_fields;
+  if (!fields.empty() && std::find(fields.begin(), fields.end(), LogField::msg) == fields.end()) {
+    problems.emplace_back("log-fields: msg is missing, which is what the job has written");
+  }
+  if (settings.log_format == LogFormat::raw && !settings.log_multiline.empty()) {
+    problems.emplace_back("log-multiline: it joins lines in text and json (--log-format); raw is as the job writes it");
   }
 }
 
@@ -51,6 +63,7 @@ std::vector<std::string> contradictions(const Settings& settings, std::chrono::s
   if (!settings.client_key.empty() && settings.client_cert.empty()) {
     problems.emplace_back("client-key: it is the key of no certificate; give --client-cert too");
   }
+  check_log(settings, problems);
   return problems;
 }
 

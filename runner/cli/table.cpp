@@ -143,6 +143,34 @@ Result<void> parse(std::string_view text, MemoryAction& into) {
   return {};
 }
 
+Result<void> parse(std::string_view text, LogFormat& into) {
+  static constexpr std::array<std::string_view, 3> names{"raw", "text", "json"};
+  return parse_choice(text, names, into);
+}
+
+Result<void> parse(std::string_view text, LogTime& into) {
+  static constexpr std::array<std::string_view, 4> names{"us", "ms", "s", "none"};
+  return parse_choice(text, names, into);
+}
+
+Result<void> parse(std::string_view text, Colours& into) {
+  static constexpr std::array<std::string_view, 3> names{"auto", "always", "never"};
+  return parse_choice(text, names, into);
+}
+
+Result<void> parse(std::string_view text, std::vector<LogField>& into) {
+  static constexpr std::array<std::string_view, 5> names{"time", "stream", "msg", "job", "run_id"};
+  LogField field{};
+  if (auto known = parse_choice(text, names, field); !known) {
+    return known;
+  }
+  if (std::find(into.begin(), into.end(), field) != into.end()) {
+    return error("\"{}\" is there twice", text);
+  }
+  into.push_back(field);
+  return {};
+}
+
 // dumb-init's form: FROM:TO, where TO is 0 to drop it.
 Result<void> assign_rewrite_signal(Settings& settings, std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -370,6 +398,29 @@ Result<void> assign_env_keep(Settings& settings, std::string_view text) {
     return pattern.failure();
   }
   settings.env_keep.push_back(std::move(*pattern));
+  return {};
+}
+
+Result<void> assign_mask(Settings& settings, std::string_view text) {
+  auto pattern = parse_variable_pattern(text);
+  if (!pattern) {
+    return pattern.failure();
+  }
+  settings.mask.push_back(std::move(*pattern));
+  return {};
+}
+
+Result<void> assign_log_max_line(Settings& settings, std::string_view text) {
+  static constexpr std::uint64_t least = 128;
+  static constexpr std::uint64_t most = 512 * 1024;  // what PID 1 may keep of each stream
+  const auto size = parse_size(text);
+  if (!size) {
+    return size.failure();
+  }
+  if (*size < least || *size > most) {
+    return error("\"{}\" is not from {} to {}", text, human_size(least), human_size(most));
+  }
+  settings.log_max_line = *size;
   return {};
 }
 
@@ -879,25 +930,96 @@ constexpr std::array kTable{
         .help = "how large --log-file may become, and how many older ones are kept as PATH.1 and so on, e.g. 100Mx5",
         .assign = assign<&Settings::log_rotate>,
         .clear = clear<&Settings::log_rotate>},
-    Setting{.flag = "log-overflow",
-            .placeholder = "OVERFLOW",
-            .default_value = "block",
-            .section = Section::logs,
-            .help =
-                "what becomes of output that the log's reader does not take in time: block (the job waits), drop (it "
+    Setting{
+        .flag = "log-overflow",
+        .placeholder = "OVERFLOW",
+        .default_value = "block",
+        .section = Section::logs,
+        .help = "what becomes of output that the log's reader does not take in time: block (the job waits), drop (it "
                 "is left out, counted and told)",
-            .assign = assign<&Settings::log_overflow>,
-            .clear = clear<&Settings::log_overflow>},
-    Setting{.flag = "log-rate",
-            .placeholder = "RATE,...",
+        .assign = assign<&Settings::log_overflow>,
+        .clear = clear<&Settings::log_overflow>},
+    Setting{
+        .flag = "log-rate",
+        .placeholder = "RATE,...",
+        .default_value = "",
+        .section = Section::logs,
+        .help = "how much of each stream is let through: lines (1000/s), bytes (1M/s) or both; what is beyond is left "
+                "out, counted and told",
+        .repeatable = true,
+        .assign = assign<&Settings::log_rate>,
+        .clear = clear<&Settings::log_rate>},
+    Setting{.flag = "log-format",
+            .placeholder = "FORMAT",
+            .default_value = "raw",
+            .section = Section::logs,
+            .help = "raw: the job's output as it is; text: time and stream before each line; json: an object a line, a "
+                    "line that is an object merged",
+            .assign = assign<&Settings::log_format>,
+            .clear = clear<&Settings::log_format>},
+    Setting{
+        .flag = "log-fields",
+        .placeholder = "FIELD,...",
+        .default_value = "",
+        .section = Section::logs,
+        .help = "what a line of text or json tells, in this order: time, stream, msg, job, run_id; without this, all "
+                "in json and the first three in text",
+        .repeatable = true,
+        .assign = assign<&Settings::log_fields>,
+        .clear = clear<&Settings::log_fields>},
+    Setting{.flag = "log-time",
+            .placeholder = "PRECISION",
+            .default_value = "us",
+            .section = Section::logs,
+            .help = "how exact the time in text and json is: us, ms, s, or none for no time",
+            .assign = assign<&Settings::log_time>,
+            .clear = clear<&Settings::log_time>},
+    Setting{.flag = "log-color",
+            .placeholder = "WHEN",
+            .default_value = "auto",
+            .section = Section::logs,
+            .help = "colours in text: always, never, or auto: on a terminal, unless NO_COLOR is set",
+            .assign = assign<&Settings::log_color>,
+            .clear = clear<&Settings::log_color>},
+    Setting{.flag = "log-max-line",
+            .placeholder = "LENGTH",
+            .default_value = "256K",
+            .section = Section::logs,
+            .help = "a longer line of text or json is split into marked parts; 128 bytes to 512K",
+            .assign = assign_log_max_line,
+            .clear = clear<&Settings::log_max_line>},
+    Setting{.flag = "log-multiline",
+            .placeholder = "REGEX",
             .default_value = "",
             .section = Section::logs,
-            .help =
-                "how much of each stream is let through: lines (1000/s), bytes (1M/s) or both; what is beyond is left "
-                "out, counted and told",
-            .repeatable = true,
-            .assign = assign<&Settings::log_rate>,
-            .clear = clear<&Settings::log_rate>},
+            .help = "in text and json, a line that it matches begins a record, to which all lines up to the next such "
+                    "line belong, e.g. ^\\d{4}-",
+            .assign = assign<&Settings::log_multiline>,
+            .clear = clear<&Settings::log_multiline>},
+    Setting{.flag = "log-strip-ansi",
+            .placeholder = "",
+            .default_value = "false",
+            .section = Section::logs,
+            .help = "take colours and other control sequences of terminals out of the job's output",
+            .assign = assign<&Settings::log_strip_ansi>,
+            .clear = clear<&Settings::log_strip_ansi>},
+    Setting{
+        .flag = "mask",
+        .placeholder = "NAME,...",
+        .default_value = "",
+        .section = Section::logs,
+        .help = "environment variables of the job whose values are secret: *** stands for them in its output and in "
+                "the report; * and ? stand for letters, e.g. DB_PASSWORD,*_TOKEN",
+        .repeatable = true,
+        .assign = assign_mask,
+        .clear = clear<&Settings::mask>},
+    Setting{.flag = "mask-pattern",
+            .placeholder = "REGEX",
+            .default_value = "",
+            .section = Section::logs,
+            .help = "what it matches in a line of the job's output, or what its groups match, is written as ***",
+            .assign = assign<&Settings::mask_pattern>,
+            .clear = clear<&Settings::mask_pattern>},
     Setting{.flag = "report-to",
             .placeholder = "SINK",
             .default_value = "",

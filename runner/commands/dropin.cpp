@@ -65,7 +65,7 @@ void adapt(const Gathered& gathered, supervise::RunPlan& plan) {
   plan.policy.patient = !is_asked_for(gathered, "stop-grace");
   plan.policy.farewell = habits.farewell;
   plan.tells_job = drop_in.asked;
-  plan.passes_output = !looks_at_output(gathered);
+  plan.passes_output = gathered.parameters.secrets.empty() && !looks_at_output(gathered);
   plan.leaves_folder = habits.leaves_folder && !drop_in.asked;  // a report's path may be a relative one
   plan.closes_descriptors = habits.closes_descriptors;
   plan.suspends_on = habits.suspends_on;

@@ -7,6 +7,7 @@
 #include "jobinit/cli/help.hpp"
 #include "jobinit/commands/dropin.hpp"
 #include "jobinit/commands/gather.hpp"
+#include "jobinit/commands/log_shape.hpp"
 #include "jobinit/commands/lost.hpp"
 #include "jobinit/commands/spooled.hpp"
 #include "jobinit/deliver/courier.hpp"
@@ -154,6 +155,7 @@ class Run {
     }
     check_launch(gathered_);
     take_parameters(gathered_, invocation_.environment);
+    shape_log();
     check_settings();
     check_length();
     open_log_file();
@@ -219,6 +221,26 @@ class Run {
     const std::string text =
         gathered_.arguments.help ? cli::help_text() : fmt::format("jobinit {}\n", report::kVersion);
     return kernel::write_patiently(1, text, std::chrono::seconds(10)) ? 0 : kRefused;
+  }
+
+  // From here on no secret is told any more.
+  void shape_log() {
+    const cli::Settings& settings = gathered_.resolved.settings;
+    std::vector<std::string> notes;
+    std::vector<std::string> masked = masked_values(settings, invocation_.environment, notes);
+    never_tell(masked);
+    std::vector<std::string>& secrets = gathered_.parameters.secrets;
+    std::move(masked.begin(), masked.end(), std::back_inserter(secrets));
+    for (const job::Assigned& one : gathered_.parameters.all) {
+      if (one.parameter->secret && one.value && !logs::Secrets::long_enough(one.value->text)) {
+        notes.push_back(fmt::format("{}: of less than {} characters, its value is not masked in the log",
+                                    one.parameter->name, logs::kShortestSecret));
+      }
+    }
+    for (const std::string& note : notes) {
+      tell("note: " + note);
+    }
+    shape_ = LogShape(settings, invocation_.environment, secrets, gathered_.problems);
   }
 
   // What enforces the memory limit is known before there is a job, and so is that nothing can.
@@ -570,6 +592,9 @@ class Run {
     plan.needs_cgroup = asks_for_cgroup(settings);
     plan.policy.memory = memory_.watch;
     plan.notify = settings.notify || settings.start_timeout > Duration::zero() || settings.watchdog > Duration::zero();
+    plan.log.stages = [this](std::string_view stream) {
+      return shape_.stages(stream, subject_.job_name, subject_.run_id);
+    };
     plan.log.tail = {.bytes = settings.tail, .lines = settings.tail_lines};
     plan.log.rate = settings.log_rate;
     plan.log.overflow = settings.log_overflow;
@@ -761,6 +786,7 @@ class Run {
   std::optional<kernel::MemoryCgroup> container_;
   mutable std::optional<kernel::JobCgroups> cgroups_;  // groups are made in it
   supervise::MemoryPlan memory_;
+  LogShape shape_;
   kernel::Fd document_;                   // the parameters, for the job's stdin
   kernel::Fd oom_score_;                  // our own, to be written to
   std::optional<int> own_oom_score_adj_;  // as it was given to us

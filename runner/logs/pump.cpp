@@ -244,6 +244,13 @@ Pump::Turn Pump::carry() {
     return Turn::moved_all;
   }
   full_reads_ = got.bytes == kBufferSize ? full_reads_ + 1 : 0;
+  if (full_reads_ > 0 && !may_convey_ && !widened_) {  // fewer, longer turns for all three: the job, us and the reader
+    kernel::widen_pipe(pipe_, kWidePipe);
+    if (output_) {
+      output_->widen(kWidePipe);
+    }
+    widened_ = true;
+  }
   take_in(inlet_.room().first(got.bytes));
   inlet_.put(got.bytes);
   if (is_held_up(false)) {

@@ -1,6 +1,7 @@
 """What passing a job's log on costs: throughput, CPU, and how much later a line comes."""
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,15 @@ LATENCY_BAR = 200  # microseconds
 REFERENCE = "cat FILE \\| cat \\| cat"
 DIRECT = "cat FILE \\| cat"
 OWN = "jobinit -- cat FILE \\| cat"
+S6_LOG = "cat FILE \\| s6-log T 1 \\| cat"
+
+# Fifty, as `--mask` takes them: of the lengths that passwords and tokens have.
+SECRETS = {f"SECRET_{i}": f"{i * 7919 % 1000003:06}".translate(str.maketrans("0123456789", "qWeRtYuIoP")) * (2 + i % 6)
+           for i in range(50)}
+TEXT, JSON, MASKED = FORMATS = ["--log-format text", "--log-format json", "--log-format json --mask SECRET_*"]
+JSON_BAR = 1.0  # GB/s of the job's output, or
+TO_S6_LOG_BAR = 6  # times s6-log
+MASKED_BAR = 0.7  # of JSON's speed
 
 # Tells the time in nanoseconds, again and again, as a job does that has little to say.
 CLOCK = """
@@ -45,7 +55,7 @@ def run_pipeline(*commands):
     for argv in commands:
         last = len(running) == len(commands) - 1
         sink = subprocess.DEVNULL if last else subprocess.PIPE
-        process = subprocess.Popen(argv, env=ENVIRONMENT, stdin=source, stdout=sink)
+        process = subprocess.Popen(argv, env=ENVIRONMENT | SECRETS, stdin=source, stdout=sink)
         if running:
             running[-1].stdout.close()
         running.append(process)
@@ -58,6 +68,20 @@ def run_pipeline(*commands):
             sys.exit(f"{' '.join(process.args)} ended with {process.returncode}")
         used.append(usage.ru_utime + usage.ru_stime)
     return time.perf_counter() - begin, used
+
+
+def formatted(settings):
+    return f"jobinit {settings} -- cat FILE \\| cat"
+
+
+def format_bars(speeds):
+    """How many times faster they would have to be: at most 1."""
+    least = max(JSON_BAR, TO_S6_LOG_BAR * speeds.get(S6_LOG, 0))
+    to_json, masked = speeds[formatted(JSON)], speeds[formatted(MASKED)]
+    return [
+        Bar(f"{JSON_BAR} GB/s or {TO_S6_LOG_BAR} times s6-log, to JSON", least / to_json, 1, "x"),
+        Bar(f"{MASKED_BAR} of JSON, to JSON with 50 secrets", MASKED_BAR * to_json / masked, 1, "x"),
+    ]
 
 
 def latency(prefix, lines):
@@ -81,6 +105,10 @@ def measure(binary, tini, quick, bars):
         plan = {REFERENCE: (job, ["cat"], ["cat"]), DIRECT: (job, ["cat"]), OWN: ([*own, *job], ["cat"])}
         if tini:
             plan["tini-static -- cat FILE \\| cat"] = ([tini, "-s", "--", *job], ["cat"])
+        for settings in FORMATS:
+            plan[formatted(settings)] = ([binary, "--quiet", *settings.split(), "--", *job], ["cat"])
+        if s6_log := shutil.which("s6-log"):
+            plan[S6_LOG] = (job, [s6_log, "T", "1"], ["cat"])
         times = {name: [] for name in plan}
         cpu = {REFERENCE: [], OWN: []}
         for number in range(rounds):
@@ -108,6 +136,7 @@ def measure(binary, tini, quick, bars):
         Bar("CPU for it, to that of one more cat", cpu_ratio, CPU_BAR, "x"),
         Bar("how much later a line comes, the median", added, LATENCY_BAR, "us"),
     ]
+    bars += format_bars({name: size / statistics.median(every) / 1e9 for name, every in times.items()})
     rows = []
     for name, every in times.items():
         speeds = [size / seconds / 1e9 for seconds in every]
@@ -119,7 +148,8 @@ def measure(binary, tini, quick, bars):
         f"{mebibytes} MiB of lines of about 40 to 200 bytes, from the page cache through pipes to `cat >/dev/null`, median of "
         f"{rounds} interleaved rounds. The CPU is that of jobinit alone, and of the cat in the middle. An init that captures "
         "nothing hands the job its own stdout, so it is as fast as no init at all. On few cores it is the scheduler that "
-        "decides much of this: look at the spread before the medians.\n\n"
+        "decides much of this: look at the spread before the medians. Text and JSON write two to three times what they "
+        "read; s6-log writes a time before each line.\n\n"
         f"A line a job writes every 2 ms is read {straight:.0f} us later straight from its pipe, and {through:.0f} us later "
         f"behind jobinit (medians of {lines} lines, median of {rounds} rounds)."
     )

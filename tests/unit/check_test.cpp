@@ -54,5 +54,16 @@ TEST(Check, ABackoffAboveItsMost) {
   EXPECT_THAT(contradictions(settings, kNow), ElementsAre(HasSubstr("retry-backoff: 2m00s is more than")));
 }
 
+TEST(Check, ALogTellsWhatTheJobHasWritten) {
+  Settings settings = usual();
+  settings.log_fields = {LogField::time};
+  EXPECT_THAT(contradictions(settings, kNow), ElementsAre(HasSubstr("log-fields: msg is missing")));
+  settings.log_fields = {LogField::time, LogField::msg};
+  settings.log_multiline = "^1";
+  EXPECT_THAT(contradictions(settings, kNow), ElementsAre(HasSubstr("log-multiline: it joins lines in text and json")));
+  settings.log_format = LogFormat::text;
+  EXPECT_THAT(contradictions(settings, kNow), IsEmpty());
+}
+
 }  // namespace
 }  // namespace jobinit::cli

@@ -29,7 +29,8 @@ auto everything(const Settings& settings) {
                leftovers, stop_signal, stop_grace, report_reserve, leftover_grace, drain_timeout, parent_death_signal,
                retries, retry_on, retry_backoff, retry_backoff_max, before, before_timeout, after, after_timeout,
                success_codes, exit_code, remap_exit, memory, memory_tier, memory_action, memory_reserve, memory_warn,
-               memory_per_process, pids, oom_score_adj, tail, tail_lines, log_file, log_rotate, log_file_only,
+               memory_per_process, pids, oom_score_adj, tail, tail_lines, log_format, log_fields, log_time, log_color,
+               log_max_line, log_multiline, log_strip_ansi, mask, mask_pattern, log_file, log_rotate, log_file_only,
                log_overflow, log_rate, report_to, report_timeout, report_required, heartbeat, ca_file, client_cert,
                client_key, verbose, state_dir, spool, spool_size, quiet] = settings;
   return std::tuple(
@@ -39,7 +40,8 @@ auto everything(const Settings& settings) {
       stop_grace, report_reserve, leftover_grace, drain_timeout, parent_death_signal, retries, retry_on, retry_backoff,
       retry_backoff_max, before, before_timeout, after, after_timeout, success_codes, exit_code, remap_exit, memory,
       memory_tier, memory_action, memory_reserve, memory_warn, memory_per_process, pids, oom_score_adj, tail,
-      tail_lines, log_file, log_rotate, log_file_only, log_overflow, log_rate, report_to, report_timeout,
+      tail_lines, log_format, log_fields, log_time, log_color, log_max_line, log_multiline, log_strip_ansi, mask,
+      mask_pattern, log_file, log_rotate, log_file_only, log_overflow, log_rate, report_to, report_timeout,
       report_required, heartbeat, ca_file, client_cert, client_key, verbose, state_dir, spool, spool_size, quiet);
 }
 
@@ -104,6 +106,12 @@ constexpr std::array kSamples{
     Samples{"WAY,...", {"stdin,file:/a", "argv", "env,argv", "file:/b"}, "stdin,files"},
     Samples{"INDEX", {"0", "1", "2", "3"}, "-1"},
     Samples{"TASKS", {"4", "5", "6", "7"}, "0"},
+    Samples{"FORMAT", {"json", "text", "json", "text"}, "jsno"},
+    Samples{"FIELD,...", {"msg,time", "msg", "stream,msg,run_id", "job,msg"}, "msg,message"},
+    Samples{"PRECISION", {"ms", "s", "none", "ms"}, "ns"},
+    Samples{"WHEN", {"always", "never", "always", "never"}, "sometimes"},
+    Samples{"LENGTH", {"4K", "128", "512K", "1000"}, "127"},
+    Samples{"REGEX", {"^[0-9]{4}-", "a b", "x,y", "(a|b)\\s"}, nullptr},
     Samples{"", {"true", "yes", "on", "1"}, "maybe"},
 };
 
@@ -355,6 +363,10 @@ TEST(Settings, Defaults) {
   EXPECT_EQ(settings.after_timeout, 30s);
   EXPECT_EQ(settings.oom_score_adj, 500);
   EXPECT_EQ(settings.tail, 65536U);
+  EXPECT_EQ(settings.log_format, LogFormat::raw);
+  EXPECT_EQ(settings.log_time, LogTime::microseconds);
+  EXPECT_EQ(settings.log_color, Colours::automatic);
+  EXPECT_EQ(settings.log_max_line, 262144U);
   EXPECT_THAT(settings.report_to, IsEmpty());
   EXPECT_EQ(settings.report_timeout, 5s);
   EXPECT_FALSE(settings.report_required);

@@ -34,4 +34,35 @@ enum class MemoryTier {
   off,        // nobody but the kernel at the container's limit
 };
 
+// What the job's output looks like when it comes out again.
+enum class LogFormat {
+  raw,   // as it came
+  text,  // a line is a line, with time and stream before it
+  json,  // a line is an object
+};
+
+// What a line of the log tells, in text and json.
+enum class LogField {
+  time,
+  stream,
+  msg,
+  job,
+  run_id,
+};
+
+// How exact the time is.
+enum class LogTime {
+  microseconds,
+  milliseconds,
+  seconds,
+  none,  // it is left out
+};
+
+// When colours are used.
+enum class Colours {
+  automatic,  // on a terminal
+  always,
+  never,
+};
+
 }  // namespace jobinit

@@ -63,6 +63,9 @@ std::string_view nearest(std::string_view mistyped, std::span<const std::string_
 // Whether a text fits a pattern in which * stands for any letters, also none, and ? for one.
 bool matches(std::string_view text, std::string_view pattern);
 
+// The length of the well-formed UTF-8 sequence at the front of `bytes`, 0 if there is none (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view bytes);
+
 // The bytes as valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD (Unicode 15, 3.9).
 std::string valid_utf8(std::string_view bytes);
 

@@ -114,6 +114,15 @@ struct Settings {
   bool log_file_only = false;
   LogOverflow log_overflow = LogOverflow::block;
   LogRate log_rate;
+  LogFormat log_format = LogFormat::raw;
+  std::vector<LogField> log_fields;  // empty: what is usual for the format
+  LogTime log_time = LogTime::microseconds;
+  Colours log_color = Colours::automatic;
+  std::uint64_t log_max_line = 0;  // bytes
+  std::string log_multiline;       // a regular expression; empty: every line is a record
+  bool log_strip_ansi = false;
+  std::vector<std::string> mask;  // patterns of names of variables
+  std::string mask_pattern;       // a regular expression; empty: none
   // Report.
   std::vector<std::string> report_to;
   Duration report_timeout{};

@@ -128,6 +128,7 @@ class Pump {
   bool may_convey_ = false;
   bool conveying_ = false;
   unsigned full_reads_ = 0;  // in a row
+  bool widened_ = false;     // both pipes, though bytes are read
   unsigned calm_ = 0;        // turns in a row with little to move
   std::size_t noted_ = 0;    // at the front of the pipe: already among the last words
   bool reading_ = false;
