@@ -395,13 +395,13 @@ class Run {
     auto spooled = deliver::SpooledReport::keep(settings.spool, event.report, sinks, durability(outcome));
     if (!spooled) {
       tell(fmt::format("warning: --spool: {}; what cannot be delivered now is lost", spooled.failure().message));
+      spool_broken_ = true;
       return;
     }
     spooled_ = std::move(*spooled);
     if (const std::size_t dropped = deliver::cut_spool(settings.spool, settings.spool_size, event.id); dropped > 0) {
-      tell(fmt::format(
-          "warning: --spool: it was full (spool-size {}); the {} that {} dropped", human_size(settings.spool_size),
-          dropped == 1 ? "oldest report" : fmt::format("{} oldest reports", dropped), dropped == 1 ? "was" : "were"));
+      tell(fmt::format("warning: --spool: it was full (spool-size {}); the {} dropped", human_size(settings.spool_size),
+                       dropped == 1 ? "oldest report was" : fmt::format("{} oldest reports were", dropped)));
     }
   }
 
@@ -425,7 +425,7 @@ class Run {
   // Those that earlier runs could not deliver, when this run is told.
   void deliver_older_reports(Outcome& outcome, const kernel::Fd& signalfd) {
     const cli::Settings& settings = gathered_.resolved.settings;
-    if (settings.spool.empty() || outcome.platform_kill_at || !signalfd) {
+    if (settings.spool.empty() || spool_broken_ || outcome.platform_kill_at || !signalfd) {
       return;
     }
     const auto until = std::chrono::steady_clock::now() + settings.report_timeout;
@@ -781,6 +781,7 @@ class Run {
   report::Subject subject_;
   std::optional<deliver::KeptState> state_;
   std::optional<deliver::SpooledReport> spooled_;
+  bool spool_broken_ = false;
   mutable std::optional<deliver::Messenger> messenger_;  // the plan that is made of us tells it
   mutable std::optional<logs::LogFile> log_file_;        // written to while the run is const
   std::optional<kernel::MemoryCgroup> container_;

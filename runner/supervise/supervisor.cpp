@@ -442,7 +442,9 @@ class Supervisor {
   void open_streams(LaunchOptions& launch_options, std::vector<kernel::Fd>& write_ends) {
     // 2>&1: one pipe for both, or the order between the two is lost.
     const bool to_one_file = plan_.log.only_to_file && plan_.log.stages("output").raw();
-    const bool together = to_one_file || (kernel::same_file(1, 2) && !is_handed_over(1, "output"));
+    // On a terminal, where there was no order to keep, a format tells them apart.
+    const bool told_apart = kernel::is_terminal(1) && !plan_.log.stages("output").raw();
+    const bool together = to_one_file || (kernel::same_file(1, 2) && !is_handed_over(1, "output") && !told_apart);
     add_stream(together ? "output" : "stdout", 1, launch_options.stdout_fd, write_ends);
     if (together) {
       launch_options.stderr_fd = launch_options.stdout_fd == 1 ? 2 : launch_options.stdout_fd;

@@ -183,10 +183,12 @@ TEST(Gate, CountsToTheByte) {
         told_lines += std::stoul(found[2]);
         continue;
       }
-      ASSERT_TRUE(std::regex_match(line, std::regex("\\d+:x*"))) << seed << ": " << line;
-      const std::size_t number = std::stoul(line);
-      ASSERT_GE(number, least) << seed;
-      least = number + 1;
+      ASSERT_TRUE(std::regex_match(line, std::regex("\\d+(:x*)?"))) << seed << ": " << line;
+      if (line.find(':') != std::string::npos) {  // else it was cut within its number
+        const std::size_t number = std::stoul(line);
+        ASSERT_GE(number, least) << seed;
+        least = number + 1;
+      }
       passed += line.size() + 1;
       ++passed_lines;
     }
