@@ -419,6 +419,8 @@ class TestHooksAndAttempts:
     @needs_root
     def test_hooks(self, jobinit, tmp_path):
         tmp_path.chmod(0o777)
+        for folder in tmp_path.parents[:2]:  # pytest's own, which it keeps for itself
+            folder.chmod(folder.stat().st_mode | 0o011)
         record = 'echo "$(id -u) $(umask) $(pwd)" >> "$1"'
         hook = json.dumps(["sh", "-c", record + '; cat "${JOBINIT_REPORT-/dev/null}" >> "$1.report"', "sh", f"{tmp_path}/who"])
         run = jobinit("--user", "50000:50001", "--umask", "0", "--chdir", "/", "--before", hook, "--after", hook, "--", "sh", "-c",
