@@ -332,6 +332,15 @@ class Run {
     return options;
   }
 
+  // `outcome` must outlive them: a stop request that arrives meanwhile is noted there.
+  deliver::CourierOptions courier_options(Outcome& outcome) const {
+    deliver::CourierOptions options;
+    options.process = deliver_options();
+    options.is_stop_request = [this, &outcome](int signal) { return note_stop(outcome, signal); };
+    options.note = tell;
+    return options;
+  }
+
   // Nobody is needed who would be told nothing.
   void engage_messenger() {
     const cli::Settings& settings = gathered_.resolved.settings;
@@ -371,11 +380,7 @@ class Run {
     if (settings.state_dir.empty() || gathered_.sinks.empty() || outcome.platform_kill_at || !signalfd) {
       return;
     }
-    deliver::CourierOptions options;
-    options.process = deliver_options();
-    options.note = tell;
-    options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
-    LostRuns(gathered_, invocation_.environment, signals_, signalfd, options)
+    LostRuns(gathered_, invocation_.environment, signals_, signalfd, courier_options(outcome))
         .report_all(settings.state_dir, settings.report_timeout);
   }
 
@@ -433,12 +438,9 @@ class Run {
         gathered_, settings.spool,
         [&] { return !outcome.platform_kill_at && std::chrono::steady_clock::now() < until; },
         [&](const std::vector<std::size_t>& indexes, const deliver::Event& event) {
-          deliver::CourierOptions options;
-          options.process = deliver_options();
+          deliver::CourierOptions options = courier_options(outcome);
           options.timeout = until - std::chrono::steady_clock::now();
-          options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
           options.after_stop = settings.report_reserve;
-          options.note = tell;
           std::vector<deliver::Sink> sinks;
           std::vector<std::string> texts;
           for (const std::size_t index : indexes) {
@@ -680,13 +682,10 @@ class Run {
     const report::Document document = wanted ? report::make_report(subject_, outcome) : report::Document();
     keep(document);
     const deliver::Event event = deliver::finished_event(document);
-    deliver::CourierOptions options;
-    options.process = deliver_options();
+    deliver::CourierOptions options = courier_options(outcome);
     options.timeout = settings.report_timeout;
-    options.is_stop_request = [&](int signal) { return note_stop(outcome, signal); };
     options.after_stop = settings.report_reserve;
     options.not_later_than = outcome.platform_kill_at;
-    options.note = tell;
     options.before_network = [&](supervise::TimePoint until) {
       write_down(event, outcome);
       settle_messenger(outcome, until, signalfd);

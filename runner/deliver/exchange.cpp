@@ -6,6 +6,7 @@
 #include "jobinit/base/text.hpp"
 #include "jobinit/deliver/retry.hpp"
 #include "jobinit/report/version.hpp"
+#include "sinks/encode.hpp"
 
 namespace jobinit::deliver {
 namespace {
@@ -21,13 +22,7 @@ bool is_final(CURLcode code) {
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-std::string one_line(std::string_view text) {
-  std::string line = valid_utf8(trim(text).substr(0, kShownAnswer));
-  for (char& c : line) {
-    c = static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? ' ' : c;
-  }
-  return line;
-}
+std::string shown_answer(std::string_view text) { return one_line(valid_utf8(trim(text).substr(0, kShownAnswer))); }
 
 }  // namespace
 
@@ -170,7 +165,7 @@ std::string Exchange::describe(CURLcode code, long status) const {
     const std::string why = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
     return conceal(valid_utf8(why), secrets_);
   }
-  const std::string answer = conceal(one_line(answer_), secrets_);
+  const std::string answer = conceal(shown_answer(answer_), secrets_);
   return answer.empty() ? fmt::format("HTTP status {}", status) : fmt::format("HTTP status {}: {}", status, answer);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::deliver {
@@ -47,27 +48,6 @@ std::string lower(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), [](char c) { return lower(c); });
   return result;
-}
-
-int hexadecimal(char c) {
-  c = lower(c);
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool whole = text[i] == '%' && i + 2 < text.size();
-    const int high = whole ? hexadecimal(text[i + 1]) : -1;
-    const int low = whole ? hexadecimal(text[i + 2]) : -1;
-    if (high >= 0 && low >= 0) {
-      decoded += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
 }
 
 // With the port that the scheme stands for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/printable.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/job/url.hpp"

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "jobinit/base/environment.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/printable.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/job/integer_range.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::job {
@@ -11,7 +12,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return hex_value(c) >= 0; }
 bool is_unreserved(char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
 bool is_allowed(char c) {
   return is_unreserved(c) || std::string_view(":/?#[]@!$&'()*+,;=%").find(c) != std::string_view::npos;
@@ -72,14 +73,6 @@ std::string url_fault(std::string_view url, std::span<const std::string> schemes
   const std::string_view rest = url.substr(colon + 3);
   std::string fault = authority_fault(rest.substr(0, rest.find_first_of("/?#")));
   return fault.empty() ? "" : fmt::format("must be a URL: it {}", fault);
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    encoded += is_unreserved(c) ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return encoded;
 }
 
 }  // namespace jobinit::job

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "block.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::logs {
@@ -14,14 +15,6 @@ BlockMask special(Block block) {
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-int hex_digit(char c) {
-  if (is_digit(c)) {
-    return c - '0';
-  }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 class Reader {
  public:
@@ -236,7 +229,7 @@ class Reader {
     }
     int unit = 0;
     for (int i = 0; i < 4; ++i) {
-      const int digit = hex_digit(*at_++);
+      const int digit = hex_value(*at_++);
       if (digit < 0) {
         return -1;
       }
@@ -257,7 +250,7 @@ class Reader {
           if (c == 'u') {
             int unit = 0;
             for (int digit = 0; digit < 4; ++digit) {
-              unit = unit * 16 + hex_digit(raw[++i]);
+              unit = unit * 16 + hex_value(raw[++i]);
             }
             if (unit >= 0x80) {
               return;  // no name of ours has such a letter

@@ -193,11 +193,7 @@ class Supervisor {
   Outcome so_far() {
     Outcome outcome = outcome_;
     outcome.duration = std::chrono::steady_clock::now() - began_;
-    memory_.look();
-    outcome.resources = memory_.resources();
-    outcome.resources.memory_limit = plan_.memory.limit;
-    outcome.resources.memory_tier = plan_.memory.tier;
-    outcome.resources.memory_warned_after = memory_warned_after_;
+    outcome.resources = resources_so_far();
     for (std::size_t i = 0; i < pumps_.size(); ++i) {
       outcome.streams.push_back(counts_of(stream_names_[i], *pumps_[i]));
     }
@@ -785,17 +781,22 @@ class Supervisor {
     return log;
   }
 
+  Resources resources_so_far() {
+    memory_.look();
+    Resources resources = memory_.resources();
+    resources.memory_limit = plan_.memory.limit;
+    const bool in_cgroup = plan_.memory.tier == MemoryTier::cgroup;
+    resources.memory_tier = in_cgroup && !group_ ? MemoryTier::off : plan_.memory.tier;
+    resources.memory_warned_after = memory_warned_after_;
+    resources.pressure_notices = pressure_notices_;
+    return resources;
+  }
+
   void conclude() {
     ballast_.reset();
     control_.give_back();
-    memory_.look();
-    outcome_.resources = memory_.resources();
-    outcome_.resources.memory_limit = plan_.memory.limit;
-    const bool in_cgroup = plan_.memory.tier == MemoryTier::cgroup;
-    outcome_.resources.memory_tier = in_cgroup && !group_ ? MemoryTier::off : plan_.memory.tier;
-    outcome_.resources.memory_warned_after = memory_warned_after_;
+    outcome_.resources = resources_so_far();
     outcome_.resources.largest = std::move(largest_);
-    outcome_.resources.pressure_notices = pressure_notices_;
     Facts facts;
     facts.status = state_.main_status;
     facts.intent = state_.intent;

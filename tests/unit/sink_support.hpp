@@ -67,6 +67,21 @@ inline deliver::HttpRequest request(const std::string& sink_text, const deliver:
   return std::get<deliver::HttpRequest>(made.front());
 }
 
+// A sink that is refused at the start, by a message that shows no credential.
+struct Wrong {
+  const char* name;
+  const char* sink;
+  const char* message;
+  friend void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.name; }
+};
+
+inline void expect_refused(const Wrong& wrong) {
+  const auto sink = deliver::parse_sink(wrong.sink);
+  ASSERT_FALSE(sink);
+  EXPECT_THAT(sink.failure().message, testing::HasSubstr(wrong.message));
+  EXPECT_THAT(sink.failure().message, testing::Not(testing::HasSubstr("s3cret")));
+}
+
 inline nlohmann::json body_of(const deliver::HttpRequest& request) { return nlohmann::json::parse(request.body); }
 
 }  // namespace jobinit::test

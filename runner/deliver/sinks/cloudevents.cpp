@@ -8,6 +8,7 @@
 #include "encode.hpp"
 #include "facts.hpp"
 #include "jobinit/base/environment.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 #include "jobinit/base/trace.hpp"
 #include "jobinit/report/metrics.hpp"

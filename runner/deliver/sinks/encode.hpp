@@ -7,11 +7,6 @@
 
 namespace jobinit::deliver {
 
-// Everything but RFC 3986's unreserved characters as %XX.
-std::string percent_encoded(std::string_view text);
-// %XX as the byte that it stands for; what is no such escape stays as it is.
-std::string percent_decoded(std::string_view text);
-
 // RFC 4648, section 4, padded.
 std::string base64(std::string_view bytes);
 // RFC 4648, section 5: the alphabet that is safe in URLs, padded.

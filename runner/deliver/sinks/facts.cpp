@@ -59,6 +59,16 @@ std::optional<std::int64_t> epoch_milliseconds_at(const Document& report, std::s
   return moment->at->time_since_epoch().count();
 }
 
+std::string problem_lines(const report::Document& report) {
+  std::string lines;
+  if (const auto* problems = find(report, "outcome.problems"); problems != nullptr && problems->is_array()) {
+    for (const auto& problem : *problems) {
+      lines += problem.is_string() ? problem.get<std::string>() + "\n" : "";
+    }
+  }
+  return lines;
+}
+
 bool succeeded(const Document& report) {
   const Document* found = find(report, "outcome.success");
   return found != nullptr && *found == true;

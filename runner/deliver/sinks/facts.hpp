@@ -21,6 +21,9 @@ std::optional<std::int64_t> integer_at(const report::Document& report, std::stri
 // Milliseconds since the epoch of an RFC 3339 time.
 std::optional<std::int64_t> epoch_milliseconds_at(const report::Document& report, std::string_view path);
 
+// Why the run was refused or could not be started, a line each.
+std::string problem_lines(const report::Document& report);
+
 bool succeeded(const report::Document& report);
 std::string run_id(const report::Document& report);
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "encode.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::deliver {

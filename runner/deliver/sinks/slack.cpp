@@ -103,12 +103,7 @@ Result<std::vector<Message>> request_of(const Sink& sink, const Event& event, En
   const std::string said = valid_utf8(headline(event));
   nlohmann::json blocks = nlohmann::json::array();
   blocks.push_back(section(fmt::format("{} {}", mark(event), escaped_start(said, kMostTail))));
-  std::string details;
-  if (const auto* problems = find(event.report, "outcome.problems"); problems != nullptr && problems->is_array()) {
-    for (const auto& problem : *problems) {
-      details += problem.is_string() ? problem.get<std::string>() + "\n" : "";
-    }
-  }
+  std::string details = problem_lines(event.report);
   if (details.empty() && !succeeded(event.report)) {
     details = text_at(event.report, "logs.tail");
   }

@@ -6,6 +6,7 @@
 
 #include "encode.hpp"
 #include "facts.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::deliver {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "encode.hpp"
+#include "jobinit/base/percent.hpp"
 #include "jobinit/base/text.hpp"
 
 namespace jobinit::deliver {

@@ -42,13 +42,7 @@ std::string headline(const Event& event) {
 }
 
 std::string message_with_tail(const Event& event, std::size_t limit) {
-  std::string text = headline(event) + "\n";
-  if (const auto* problems = find(event.report, "outcome.problems"); problems != nullptr && problems->is_array()) {
-    for (const auto& problem : *problems) {
-      text += problem.is_string() ? problem.get<std::string>() + "\n" : "";
-    }
-  }
-  text = valid_utf8(text);
+  std::string text = valid_utf8(headline(event) + "\n" + problem_lines(event.report));
   if (text.size() + 1 >= limit) {
     return std::string(first_bytes(text, limit));
   }
